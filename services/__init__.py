@@ -1,0 +1,1 @@
+"""The services of caremesh: booking, calls, billing, notify. None imports another."""
