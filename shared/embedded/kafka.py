@@ -175,7 +175,7 @@ class KafkaServer:
         from aiokafka import AIOKafkaClient  # noqa: PLC0415  a client is needed for the question only
         from aiokafka.errors import KafkaError  # noqa: PLC0415
 
-        if self.pid is None or self._port is None or ports.is_free(self._port):
+        if self.pid is None or self._port is None or not ports.is_listening(self._port):
             return False
         client = AIOKafkaClient(bootstrap_servers=self.bootstrap_servers, request_timeout_ms=2_000)
         try:

@@ -25,6 +25,12 @@ def is_free(port: int) -> bool:
     return True
 
 
+def is_listening(port: int) -> bool:
+    """Whether a server accepts connections on this port of 127.0.0.1; unlike ``is_free``, in nobody's way while it starts."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def choose(memory: Path, *, wanted: int | None = None, avoid: frozenset[int] = frozenset()) -> int:
     """Return the port to listen on, and remember it in the file ``memory``.
 
