@@ -1,0 +1,264 @@
+"""From a record to a command: CloudEvents 1.0 in binary and in structured mode, for Kafka.
+
+Source of the rules: the wire contract, and the CloudEvents Kafka protocol binding 1.0.2.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from shared.codec.record import MAX_VALUE_BYTES, Record
+from shared.messages.fields import IDENTIFIER_PATTERN, Command, parse_time
+from shared.messages.refusal import DataReason, Refusal, StatusCode
+
+_IDENTIFIER = re.compile(IDENTIFIER_PATTERN.removesuffix("$") + r"\Z")
+_URI_REFERENCE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]{1,128}\Z")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_STRUCTURED = "application/cloudevents"
+
+
+class UnreadableReason(StrEnum):
+    """Why nothing can be made of a record, in order of precedence."""
+
+    #: It has no value.
+    TOMBSTONE = "tombstone"
+    #: It has no key, so it belongs to nobody's order.
+    NO_KEY = "no_key"
+    #: The value is larger than 64 KiB.
+    TOO_LARGE = "too_large"
+    #: The value is not one JSON object in UTF-8.
+    NOT_JSON = "not_json"
+    #: The envelope has no valid id, source, type or specversion.
+    INVALID_ENVELOPE = "invalid_envelope"
+    #: This consumer knows no command of that type.
+    UNKNOWN_TYPE = "unknown_type"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that nothing can be made of: a dead letter, and no event."""
+
+    record: Record
+    reason: UnreadableReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """The content of a command whose data breaks its schema.
+
+    Attributes:
+        refusal: why, with 422.
+        command_type: the model that it broke.
+        key: the key that its ``rejected`` is published under: the body's, if that is valid.
+        ids: the valid ids in the body, to name them in the ``rejected``.
+    """
+
+    refusal: Refusal
+    command_type: type[Command]
+    key: str
+    ids: Mapping[str, str]
+
+    @property
+    def entity_id(self) -> str | None:
+        """The entity that it is about, if the body says so."""
+        return self.ids.get(self.command_type.id_field)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A readable command.
+
+    Attributes:
+        record: where it lay.
+        source: with ``id`` its identity.
+        id: with ``source`` its identity.
+        type: the ``ce_type``.
+        time: when its publisher says it was made, if at all.
+        log_time: the broker's append time: the business time.
+        correlation_id: follows a conversation across services; the command's own id where none was given.
+        traceparent: W3C trace context, passed on to what the command causes.
+        fingerprint: of type, key and data; differs when the same identity comes with another content.
+        content: the command, or what is wrong with its data.
+    """
+
+    record: Record
+    source: str
+    id: str
+    type: str
+    time: datetime | None
+    log_time: datetime
+    correlation_id: str
+    traceparent: str | None
+    fingerprint: bytes
+    content: Command | Malformed
+
+
+class _UnreadableError(Exception):
+    def __init__(self, reason: UnreadableReason, message: str) -> None:
+        self.reason = reason
+        self.message = message
+
+
+def decode(record: Record, commands: Mapping[str, type[Command]]) -> Received | Unreadable:
+    """Read one record. Never raises for what is in the record.
+
+    Args:
+        record: from Kafka.
+        commands: the commands that this consumer decides, by type.
+    """
+    try:
+        return _decode(record, commands)
+    except _UnreadableError as error:
+        return Unreadable(record, error.reason, error.message)
+
+
+def _decode(record: Record, commands: Mapping[str, type[Command]]) -> Received:
+    key, value = _present_key_and_value(record)
+    attributes: dict[str, Any] = {}
+    for name, header in record.headers:
+        if header is not None:
+            attributes[name] = header
+    body = _json_object(value)
+    if _is_structured(attributes):
+        attributes, data = body, body.get("data")
+    else:
+        attributes, data = _binary_attributes(attributes), body
+    source, identifier, type_ = _identity(attributes)
+    command_type = commands.get(type_)
+    if command_type is None:
+        raise _UnreadableError(UnreadableReason.UNKNOWN_TYPE, f"No command of the type {type_} is known here.")
+    canonical = _canonical(data)
+    correlation_id = attributes.get("correlationid")
+    traceparent = attributes.get("traceparent")
+    return Received(
+        record=record,
+        source=source,
+        id=identifier,
+        type=type_,
+        time=_optional_time(attributes.get("time")),
+        log_time=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        correlation_id=correlation_id if _is(_IDENTIFIER, correlation_id) else identifier,
+        traceparent=traceparent if _is(_TRACEPARENT, traceparent) else None,
+        fingerprint=blake2b(b"\n".join((type_.encode(), key, canonical)), digest_size=16).digest(),
+        content=_content(command_type, key, data, canonical),
+    )
+
+
+def _present_key_and_value(record: Record) -> tuple[bytes, bytes]:
+    if record.value is None:
+        raise _UnreadableError(UnreadableReason.TOMBSTONE, "The record has no value; a command is a JSON object.")
+    if not record.key:
+        raise _UnreadableError(UnreadableReason.NO_KEY, "The record has no key; a command is keyed by the id that orders it.")
+    if len(record.value) > MAX_VALUE_BYTES:
+        message = f"The value has {len(record.value)} bytes; {MAX_VALUE_BYTES} are allowed."
+        raise _UnreadableError(UnreadableReason.TOO_LARGE, message)
+    return record.key, record.value
+
+
+def _json_object(value: bytes) -> dict[str, Any]:
+    try:
+        body = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        message = f"The value is not JSON in UTF-8: {error.msg} at line {error.lineno}, column {error.colno}."
+        raise _UnreadableError(UnreadableReason.NOT_JSON, message) from error
+    if not isinstance(body, dict):
+        raise _UnreadableError(UnreadableReason.NOT_JSON, "The value is JSON, but not an object.")
+    return body
+
+
+def _canonical(data: object) -> bytes:
+    try:
+        return orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise _UnreadableError(UnreadableReason.NOT_JSON, "The value is nested too deeply.") from error
+
+
+def _is_structured(headers: Mapping[str, bytes]) -> bool:
+    content_type = headers.get("content-type", b"")
+    if content_type.startswith(_STRUCTURED.encode()):
+        return True
+    return not any(name.startswith("ce_") for name in headers)
+
+
+def _binary_attributes(headers: Mapping[str, bytes]) -> dict[str, Any]:
+    attributes = {}
+    for name, value in headers.items():
+        try:
+            attributes[name.removeprefix("ce_")] = value.decode()
+        except UnicodeDecodeError:
+            # A required attribute is then found missing; any other header is not ours to judge.
+            continue
+    return attributes
+
+
+def _is(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.match(value) is not None
+
+
+def _identity(attributes: Mapping[str, Any]) -> tuple[str, str, str]:
+    source, identifier, type_ = attributes.get("source"), attributes.get("id"), attributes.get("type")
+    if attributes.get("specversion") != "1.0":
+        problem = "specversion is 1.0"
+    elif not _is(_IDENTIFIER, identifier):
+        problem = "id is 1 to 128 characters of A-Z a-z 0-9 . _ : -"
+    elif not _is(_URI_REFERENCE, source):
+        problem = "source is a URI reference of at most 128 characters"
+    elif not _is(_IDENTIFIER, type_):
+        problem = "type is a name such as booking.appointment.book.v1"
+    else:
+        assert source is not None
+        assert identifier is not None
+        assert type_ is not None
+        return source, identifier, type_
+    message = f"The CloudEvents envelope, in headers (ce_…) or in the value, breaks this rule: {problem}."
+    raise _UnreadableError(UnreadableReason.INVALID_ENVELOPE, message)
+
+
+def _optional_time(value: object) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return parse_time(value)
+    except ValueError:
+        return None
+
+
+def _content(command_type: type[Command], key: bytes, data: object, canonical: bytes) -> Command | Malformed:
+    try:
+        command = command_type.__pydantic_validator__.validate_json(canonical)
+    except ValidationError as error:
+        return _malformed(command_type, key, data, DataReason.INVALID_DATA, describe_invalid(error))
+    if key != command.partition_key.encode():
+        message = f"The record's key is not the {command_type.key_field} in the body."
+        return _malformed(command_type, key, data, DataReason.KEY_MISMATCH, message)
+    assert isinstance(command, Command)
+    return command
+
+
+def describe_invalid(error: ValidationError) -> str:
+    """Say which fields are wrong and how, without repeating what was in them: it may be personal."""
+    problems = [
+        f"{'.'.join(str(part) for part in detail['loc']) or 'data'}: {detail['msg'].removeprefix('Value error, ')}"
+        for detail in error.errors(include_url=False, include_context=False, include_input=False)[:5]
+    ]
+    return "; ".join(problems)[:1000]
+
+
+def _malformed(command_type: type[Command], key: bytes, data: object, reason: DataReason, message: str) -> Malformed:
+    fields = command_type.model_fields
+    body: Mapping[str, Any] = data if isinstance(data, dict) else {}
+    ids = {name: body[name] for name in fields if name.endswith("_id") and _is(_IDENTIFIER, body.get(name))}
+    return Malformed(
+        refusal=Refusal(StatusCode.UNPROCESSABLE, reason, message),
+        command_type=command_type,
+        key=ids.get(command_type.key_field) or key.decode(errors="replace"),
+        ids=ids,
+    )

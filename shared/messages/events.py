@@ -1,0 +1,26 @@
+"""What a decision says: the events of all services, before they are encoded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a decision.
+
+    Attributes:
+        type: the ``ce_type``.
+        key: the record's key, such as the doctor's id.
+        subject: the entity's id, or ``None`` when a refused command named none that can be shown.
+        time: the business time.
+        version: the entity's version after it; 0 when the entity does not exist.
+        body: the fields of the value, between ``time`` and ``version``.
+    """
+
+    type: str
+    key: str
+    subject: str | None
+    time: datetime
+    version: int
+    body: Mapping[str, object]

@@ -1,0 +1,118 @@
+"""The field types that all messages share: ids, times, and who acts."""
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, ClassVar
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
+
+IDENTIFIER_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
+
+#: An opaque id: no names, contacts or notes, for personal data never enters a topic.
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
+
+_RFC_3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})",
+)
+# An offset moves a time by less than a day, so these bounds keep every later calculation inside what Python can represent.
+_EARLIEST_YEAR, _LATEST_YEAR = 1970, 2200
+
+
+def parse_time(value: object) -> datetime:
+    """Read an RFC 3339 time with an offset, as UTC.
+
+    Digits beyond microseconds are cut off.
+
+    Raises:
+        ValueError: not such a time, a time without an offset, or a year outside 1970 to 2200.
+    """
+    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
+        message = "a time is RFC 3339 with an offset, such as 2030-01-31T09:30:00Z or 2030-01-31T11:30:00+02:00"
+        raise ValueError(message)
+    if not _EARLIEST_YEAR <= int(value[:4]) <= _LATEST_YEAR:
+        message = f"a year lies between {_EARLIEST_YEAR} and {_LATEST_YEAR}"
+        raise ValueError(message)
+    return datetime.fromisoformat(value.upper()).astimezone(UTC)
+
+
+#: A moment: RFC 3339 with an offset on input, UTC inside, UTC with Z on output.
+UtcTime = Annotated[datetime, PlainValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _known_time_zone(value: str) -> str:
+    if value not in _time_zones():
+        message = "a time zone is an IANA name, such as Africa/Blantyre"
+        raise ValueError(message)
+    return value
+
+
+#: An IANA time zone; it only says how people see a time, comparisons are in UTC.
+TimeZoneName = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_time_zone)]
+
+
+class Role(StrEnum):
+    """In which role somebody acts."""
+
+    PATIENT = "patient"
+    DOCTOR = "doctor"
+    ADMIN = "admin"
+    SYSTEM = "system"
+
+
+class Modality(StrEnum):
+    """How doctor and patient meet."""
+
+    TEXT = "text"
+    VOICE = "voice"
+    VIDEO = "video"
+
+
+class Message(BaseModel):
+    """What every part of a message has in common: frozen, strict, and nothing unknown in it."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_enum_values=False)
+
+
+class Actor(Message):
+    """Who caused a command, as the publishing service says; the mesh does not authenticate it."""
+
+    role: Role
+    id: Identifier
+
+
+class Command(Message):
+    """A command's data. Its type, id and source travel in the headers."""
+
+    #: The ``ce_type``.
+    type: ClassVar[str]
+    #: The kind of entity that it is about: the second word of its type.
+    entity: ClassVar[str]
+    #: The field that the record's key must equal.
+    key_field: ClassVar[str] = "doctor_id"
+    #: The field that holds the entity's id.
+    id_field: ClassVar[str]
+    #: Whether a sweep publishes it: copies of it occur all the time and are not answered again.
+    from_sweep: ClassVar[bool] = False
+
+    @property
+    def partition_key(self) -> str:
+        """The id that the record's key must equal."""
+        key: str = getattr(self, self.key_field)
+        return key
+
+    @property
+    def entity_id(self) -> str | None:
+        """The id of the entity that it is about, or ``None`` when the mesh is to derive one."""
+        identifier: str | None = getattr(self, self.id_field)
+        return identifier
+
+
+DurationMinutes = Annotated[int, Field(ge=5, le=480)]

@@ -1,0 +1,115 @@
+"""The one list of topics, and how they are created."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.partitioner import murmur2
+
+from shared.kafka_client import client_options
+from shared.settings import Settings
+
+_WEEK: Final = timedelta(days=7)
+_MONTH: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic of the mesh.
+
+    Attributes:
+        name: without the prefix.
+        retention: how long a record is kept; ``None``: compacted, for ever.
+        holds: what lies in it, for people.
+        log_append_time: the broker's clock stamps its records: the business time of commands.
+    """
+
+    name: str
+    retention: timedelta | None
+    holds: str
+    log_append_time: bool = False
+
+    def full_name(self, prefix: str) -> str:
+        """The topic's name in Kafka."""
+        return f"{prefix}.{self.name}"
+
+    def configuration(self) -> dict[str, str]:
+        """The topic's settings in Kafka."""
+        configuration = {"message.timestamp.type": "LogAppendTime" if self.log_append_time else "CreateTime"}
+        if self.retention is None:
+            return configuration | {"cleanup.policy": "compact"}
+        return configuration | {"cleanup.policy": "delete", "retention.ms": str(int(self.retention.total_seconds() * 1000))}
+
+
+TOPICS: Final = (
+    Topic("booking.commands.v1", _WEEK, "commands about appointments and time off", log_append_time=True),
+    Topic("booking.events.v1", _MONTH, "what became of appointments and time off"),
+    Topic("booking.commands.v1.dlq", _MONTH, "dead letters of booking"),
+    Topic("booking.events.v1.dlq", _MONTH, "dead letters of booking's processor"),
+    Topic("notify.commands.v1", _WEEK, "notification requests", log_append_time=True),
+)
+
+
+def commands_topic(prefix: str, service: str) -> str:
+    """The topic that a service takes its commands from."""
+    return f"{prefix}.{service}.commands.v1"
+
+
+def events_topic(prefix: str, service: str) -> str:
+    """The topic that a service publishes its events to."""
+    return f"{prefix}.{service}.events.v1"
+
+
+def dead_letter_topic(topic: str) -> str:
+    """The topic for the dead letters of a topic's consumer."""
+    return f"{topic}.dlq"
+
+
+@lru_cache(maxsize=200_000)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key: murmur2, as Java's and aiokafka's default partitioners have it."""
+    return (murmur2(key) & 0x7FFF_FFFF) % partitions
+
+
+def fallback_partition(seed: bytes, partitions: int) -> int:
+    """A stable partition for a record without a key."""
+    return zlib.crc32(seed) % partitions
+
+
+async def create_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) -> list[str]:
+    """Create the topics that do not exist yet.
+
+    Returns:
+        The names of those it created.
+
+    Raises:
+        aiokafka.errors.KafkaError: the broker refused, or is not to be reached.
+    """
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [topic for topic in topics if topic.full_name(settings.topic_prefix) not in existing]
+        try:
+            await admin.create_topics(
+                [
+                    NewTopic(
+                        name=topic.full_name(settings.topic_prefix),
+                        num_partitions=settings.topic_partitions,
+                        replication_factor=settings.topic_replication,
+                        topic_configs=topic.configuration(),
+                    )
+                    for topic in missing
+                ],
+            )
+        except TopicAlreadyExistsError:
+            # Somebody else creates them at this very moment: the same list, the same settings.
+            pass
+        return [topic.full_name(settings.topic_prefix) for topic in missing]
+    finally:
+        await admin.close()
