@@ -1,0 +1,193 @@
+"""Reads a mesh's topics from offset 0, as fast as the broker gives them, without joining any group."""
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from shared.auditor.core import Audit
+from shared.auditor.records import Record, Scope, Topics
+from shared.auditor.report import Report
+
+_POLL_RECORDS: Final = 5_000
+_POLL_TIMEOUT_MILLISECONDS: Final = 1_000
+_FETCH_BYTES: Final = 16 * 1024 * 1024
+_PARTITION_FETCH_BYTES: Final = 2 * 1024 * 1024
+_WAIT_STEP_SECONDS: Final = 0.25
+#: The broker has records and gives none for so long: it is down, or the topic was deleted.
+_SILENCE_SECONDS: Final = 30.0
+
+
+class CannotLookError(Exception):
+    """The topics could not be read, so nothing can be said of the mesh; the message says why."""
+
+
+async def audit(
+    client_options: Mapping[str, object],
+    prefix: str,
+    *,
+    acknowledged: Collection[tuple[str, int, int]] = (),
+    wait_seconds: float = 0,
+    demand_everything: bool = False,
+) -> Report:
+    """Read a mesh's booking topics up to their ends of now, and audit them.
+
+    Args:
+        client_options: keyword arguments for aiokafka clients: where the brokers are, and how to be let in.
+        prefix: of the mesh's topics and groups.
+        acknowledged: (topic, partition, offset) that Kafka acknowledged to producers; each must still be there.
+        wait_seconds: wait so long at the most until the mesh has committed all that lies in its topics.
+        demand_everything: demand every outcome and notification whatever is committed; nothing is in flight then.
+
+    Raises:
+        CannotLookError: Kafka cannot be reached, or the mesh's topics are not there.
+    """
+    options: dict[str, Any] = dict(client_options)
+    consumer = AIOKafkaConsumer(
+        **options,
+        group_id=None,
+        enable_auto_commit=False,
+        fetch_max_bytes=_FETCH_BYTES,
+        max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
+    )
+    admin = AIOKafkaAdminClient(**options)
+    try:
+        await consumer.start()
+        await admin.start()
+        reader = _Reader(consumer, admin, Topics.of(prefix), prefix)
+        partitions = await reader.partitions()
+        await reader.wait_until_idle(partitions, wait_seconds)
+        snapshot = await reader.snapshot(partitions)
+        audit = Audit(
+            Scope(
+                prefix=prefix,
+                partition_counts={topic: len(numbers) for topic, numbers in partitions.items()},
+                beginnings={(place.topic, place.partition): offset for place, offset in snapshot.beginnings.items()},
+                decided_offsets=None if demand_everything else snapshot.decided,
+                noticed_offsets=None if demand_everything else snapshot.noticed,
+                acknowledged=acknowledged,
+            )
+        )
+        await reader.read(audit, snapshot)
+    except (KafkaError, OSError) as error:
+        message = f"Kafka cannot be read: {error!r}"
+        raise CannotLookError(message) from error
+    finally:
+        await consumer.stop()
+        await admin.close()
+    return audit.conclude()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Snapshot:
+    """What there is to read, and up to where the mesh had come before."""
+
+    beginnings: Mapping[TopicPartition, int]
+    ends: Mapping[TopicPartition, int]
+    decided: Mapping[int, int]
+    noticed: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    consumer: AIOKafkaConsumer
+    admin: AIOKafkaAdminClient
+    topics: Topics
+    prefix: str
+
+    async def partitions(self) -> dict[str, list[TopicPartition]]:
+        """The partitions of every topic.
+
+        Raises:
+            CannotLookError: a topic is not there. Asking for all topics creates none.
+        """
+        existing = await self.consumer.topics()
+        missing = [topic for topic in self.topics.all if topic not in existing]
+        if missing:
+            message = f"These topics are not there: {', '.join(missing)}. Is the prefix right, and were they created?"
+            raise CannotLookError(message)
+        return {
+            topic: [TopicPartition(topic, number) for number in sorted(self.consumer.partitions_for_topic(topic) or ())]
+            for topic in self.topics.all
+        }
+
+    async def wait_until_idle(self, partitions: Mapping[str, list[TopicPartition]], wait_seconds: float) -> None:
+        """Return when both groups have committed all that lies in their topics, or when the time is up."""
+        until = time.monotonic() + wait_seconds
+        while time.monotonic() < until:
+            # The ends after the commits: an event that was published in between counts as not yet read.
+            decided, noticed = await self._committed()
+            events = await self.consumer.end_offsets(partitions[self.topics.events])
+            commands = await self.consumer.end_offsets(partitions[self.topics.commands])
+            if _is_reached(commands, decided) and _is_reached(events, noticed):
+                return
+            await asyncio.sleep(_WAIT_STEP_SECONDS)
+
+    async def snapshot(self, partitions: Mapping[str, list[TopicPartition]]) -> _Snapshot:
+        """Look up to where to read: effects before their causes, so that whatever is read has its cause read too."""
+        decided, noticed = await self._committed()
+        ends: dict[TopicPartition, int] = {}
+        for topic in (self.topics.notifications, self.topics.dead_letters, self.topics.events, self.topics.commands):
+            ends |= await self.consumer.end_offsets(partitions[topic])
+        beginnings = await self.consumer.beginning_offsets(list(ends))
+        return _Snapshot(beginnings=beginnings, ends=ends, decided=decided, noticed=noticed)
+
+    async def read(self, audit: Audit, snapshot: _Snapshot) -> None:
+        """Hand every record of the snapshot to the audit.
+
+        Raises:
+            CannotLookError: the broker fell silent.
+        """
+        left = {place for place, end in snapshot.ends.items() if snapshot.beginnings.get(place, 0) < end}
+        if not left:
+            return
+        self.consumer.assign(sorted(left))
+        for place in left:
+            self.consumer.seek(place, snapshot.beginnings.get(place, 0))
+        heard = time.monotonic()
+        while left:
+            batches = await self.consumer.getmany(*left, timeout_ms=_POLL_TIMEOUT_MILLISECONDS, max_records=_POLL_RECORDS)
+            for place, records in batches.items():
+                end = snapshot.ends[place]
+                for record in records:
+                    if record.offset < end:
+                        audit.take(
+                            Record(
+                                record.topic,
+                                record.partition,
+                                record.offset,
+                                record.timestamp,
+                                record.key,
+                                record.value,
+                                tuple(record.headers),
+                            )
+                        )
+            done = {place for place in left if await self.consumer.position(place) >= snapshot.ends[place]}
+            left -= done
+            if done:
+                self.consumer.pause(*done)
+            if batches or done:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > _SILENCE_SECONDS:
+                message = f"Kafka gave nothing for {_SILENCE_SECONDS:g} s, and {len(left)} partitions are not read to their ends."
+                raise CannotLookError(message)
+
+    async def _committed(self) -> tuple[dict[int, int], dict[int, int]]:
+        """Up to where the commands are decided, and up to where the events are told."""
+        decided = await self._committed_by(f"{self.prefix}-booking", self.topics.commands)
+        noticed = await self._committed_by(f"{self.prefix}-booking-processor", self.topics.events)
+        return decided, noticed
+
+    async def _committed_by(self, group: str, topic: str) -> dict[int, int]:
+        committed = await self.admin.list_consumer_group_offsets(group)
+        return {place.partition: entry.offset for place, entry in committed.items() if place.topic == topic and entry.offset >= 0}
+
+
+def _is_reached(ends: Mapping[TopicPartition, int], committed: Mapping[int, int]) -> bool:
+    # What no record was ever written to needs no commit.
+    return all(committed.get(place.partition, 0) >= end for place, end in ends.items())
