@@ -141,8 +141,11 @@ class KafkaServer:
         write_atomically(self._folder / "log4j2.xml", log4j_configuration(self.log_path))
 
     def _java(self, classpath: str) -> list[str]:
+        bundled = self._options.java_home is None
         return [
             str(java_program(self._options)),
+            # Known to the Java that we bring, and not to older ones: Kafka 4.4 still unmaps its files the old way, with a warning.
+            *(["--sun-misc-unsafe-memory-access=allow"] if bundled else []),
             f"-Xmx{self._options.kafka_heap_mib}m",
             "-Xms96m",
             "-XX:+UseG1GC",

@@ -32,6 +32,10 @@ def server_properties(*, port: int, controller_port: int, data: Path) -> str:
         "group.initial.rebalance.delay.ms": "0",
         # Tests make workers vanish, and wait for the others to take over.
         "group.min.session.timeout.ms": "1000",
+        # After a crash the controller, in the same process, takes the broker for alive until its session ends (default 9 s), and
+        # lets the new one in only then.
+        "broker.session.timeout.ms": "3000",
+        "broker.heartbeat.interval.ms": "600",
         # Threads cost memory; a broker of one machine needs few.
         "num.network.threads": "2",
         "num.io.threads": "4",

@@ -1,0 +1,72 @@
+"""The entry of the command line, and the map of its commands: each has a module of its own, imported when it is called."""
+
+import sys
+from importlib import import_module
+
+import typer
+from click import Command, Context
+from pydantic import ValidationError
+from rich.console import Console
+from typer.core import TyperGroup
+
+from shared.embedded.errors import EmbeddedError
+
+#: Command → its module in this package, and what the overview says of it. The module has a typer application ``app``, with one command or
+#: with several of its own, or, for a single command, a plain function ``command``.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("up", "Run the whole mesh until Ctrl-C."),
+    "status": ("status", "Say whether the mesh is ready, and where it is."),
+}
+
+_EXIT_ERROR = 1
+_EXIT_INTERRUPTED = 130
+
+
+class _Commands(TyperGroup):
+    """Looks commands up in ``COMMANDS``: `caremesh status` need not import what `caremesh demo` does."""
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002  click's signature
+        return [*COMMANDS]
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002  click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module_name, summary = COMMANDS[cmd_name]
+        module = import_module(f"shared.cli.{module_name}")
+        application = getattr(module, "app", None)
+        if application is None:
+            application = typer.Typer(add_completion=False)
+            application.command(name=cmd_name)(module.command)
+        command = typer.main.get_command(application)
+        command.name = cmd_name
+        command.short_help = summary
+        return command
+
+
+app = typer.Typer(cls=_Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _caremesh() -> None:
+    """The message mesh that keeps a telemedicine platform honest."""
+
+
+def main() -> None:
+    """Run the command line; what the user can put right is told in a sentence, without a stack."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        app()
+    except EmbeddedError as error:
+        console.print(str(error), style="red", markup=False)
+        sys.exit(_EXIT_ERROR)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "CAREMESH_" + "_".join(map(str, problem["loc"])).upper() if problem["loc"] else "Settings"
+            console.print(f"{name}: {problem['msg']}", style="red", markup=False)
+        sys.exit(_EXIT_ERROR)
+    except KeyboardInterrupt:
+        sys.exit(_EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""``caremesh status``: whether the mesh is ready, asked of Kafka and the processes themselves."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import asyncpg
+import typer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.table import Table
+
+from shared.cli.masking import mask_url
+from shared.embedded.endpoints import resolve
+from shared.embedded.errors import EmbeddedError
+from shared.embedded.process import Identity
+from shared.embedded.readiness import GroupStatus, ReadinessProbe
+from shared.embedded.state import MeshState
+from shared.mesh import MESH, MeshProcess
+from shared.settings import Settings
+
+_DATABASE_TIMEOUT_SECONDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshStatus:
+    """What the mesh is like at this moment."""
+
+    ready: bool
+    kafka: str
+    database: str
+    services: dict[str, dict[str, Any]]
+    #: What keeps it from being ready, as a sentence; empty when it is.
+    problem: str = ""
+
+    def as_json(self) -> str:
+        """Return the shape that the contract promises."""
+        fields: dict[str, Any] = {"ready": self.ready, "kafka": self.kafka, "database": self.database, "services": self.services}
+        return json.dumps(fields | ({"problem": self.problem} if self.problem else {}), indent=2)
+
+
+def command(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False) -> None:  # noqa: FBT002
+    """Say whether the mesh is ready, and where it is. Exit code 0 only when it is ready."""
+    status = asyncio.run(look(Settings()))
+    output = Console(soft_wrap=True, highlight=False)
+    if as_json:
+        output.print(status.as_json(), markup=False)
+    else:
+        _print_table(status, output)
+    raise typer.Exit(0 if status.ready else 1)
+
+
+async def look(settings: Settings) -> MeshStatus:
+    """Ask Kafka, the database and the processes how the mesh is."""
+    try:
+        settings = resolve(settings)
+    except EmbeddedError as error:
+        return MeshStatus(ready=False, kafka="", database="", services={}, problem=str(error))
+    groups, kafka_problem = await _ask_kafka(settings)
+    database_problem = await _ask_database(settings)
+    state = MeshState.read(settings.home.absolute())
+    services = {process.name: _service(process, group, state) for process, group in zip(MESH, groups, strict=True)}
+    unready = [name for name, service in services.items() if not service["ready"]]
+    problems = [kafka_problem, database_problem, f"Not ready: {', '.join(unready)}." if unready else ""]
+    problem = " ".join(sentence for sentence in problems if sentence)
+    return MeshStatus(
+        ready=not problem,
+        kafka=settings.kafka_bootstrap_servers,
+        database=_shown_url(settings, state),
+        services=services,
+        problem=problem,
+    )
+
+
+def _shown_url(settings: Settings, state: MeshState | None) -> str:
+    """Return the URL whole if it is the embedded database of this home, which the user may use; else without its password."""
+    url = settings.database_url.get_secret_value()
+    embedded = state is not None and "postgres" in state.processes and url == state.database
+    return url if embedded else mask_url(url)
+
+
+async def _ask_kafka(settings: Settings) -> tuple[list[GroupStatus], str]:
+    names = [process.group(settings.topic_prefix) for process in MESH]
+    try:
+        async with ReadinessProbe(settings) as probe:
+            return await probe.groups(names), ""
+    except (KafkaError, OSError) as error:
+        unknown = [GroupStatus(group=name, state="unknown") for name in names]
+        return unknown, f"Kafka at {settings.kafka_bootstrap_servers} is not to be reached ({type(error).__name__})."
+
+
+async def _ask_database(settings: Settings) -> str:
+    url = settings.database_url.get_secret_value()
+    try:
+        connection = await asyncpg.connect(url, timeout=_DATABASE_TIMEOUT_SECONDS)
+    except (asyncpg.PostgresError, OSError, TimeoutError, ValueError) as error:
+        return f"The database at {mask_url(url)} is not to be reached ({type(error).__name__}: {error})."
+    await connection.close()
+    return ""
+
+
+def _service(process: MeshProcess, group: GroupStatus, state: MeshState | None) -> dict[str, Any]:
+    process_id = state.processes.get(process.name) if state is not None else None
+    alive = process_id is not None and Identity.of(process_id) is not None
+    return {
+        # Without a supervisor here, the processes run elsewhere: Kafka alone can tell.
+        "ready": group.ready and (alive or state is None),
+        "pid": process_id if alive else None,
+        "restarts": state.restarts.get(process.name, 0) if state is not None else None,
+        "group": group.group,
+        "state": group.state,
+        "members": group.members,
+        "partitions_assigned": group.partitions_assigned,
+        "partitions": group.partitions,
+    }
+
+
+def _print_table(status: MeshStatus, output: Console) -> None:
+    if status.services:
+        table = Table("service", "ready", "process", "restarts", "group", "state", "members", "partitions")
+        for name, service in status.services.items():
+            table.add_row(
+                name,
+                "[green]yes" if service["ready"] else "[red]no",
+                str(service["pid"] or "-"),
+                str(service["restarts"] if service["restarts"] is not None else "-"),
+                service["group"],
+                service["state"],
+                str(service["members"]),
+                f"{service['partitions_assigned']}/{service['partitions']}",
+            )
+        output.print(table)
+        output.print(f"kafka     {status.kafka}", markup=False)
+        output.print(f"database  {status.database}", markup=False)
+    output.print("ready" if status.ready else f"not ready: {status.problem}", style="green" if status.ready else "red", markup=False)

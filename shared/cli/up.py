@@ -1,0 +1,56 @@
+"""``caremesh up``: the whole mesh, supervised, until Ctrl-C."""
+
+import asyncio
+import signal
+import sys
+
+from rich.console import Console
+
+from shared.cli.masking import mask_url
+from shared.embedded.jars import ensure_jars
+from shared.embedded.supervisor import Supervisor
+from shared.settings import Settings
+
+
+def command() -> None:
+    """Run the whole mesh until Ctrl-C.
+
+    Embedded Kafka and PostgreSQL run along, unless CAREMESH_KAFKA_BOOTSTRAP_SERVERS and CAREMESH_DATABASE_URL are set. Prints `ready` and
+    the endpoints once every consumer has its partitions.
+    """
+    settings = Settings()
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    if settings.embedded_kafka:
+        # Here and not inside the event loop, so that Ctrl-C ends a long first download at once.
+        ensure_jars(console=errors)
+    asyncio.run(_run(settings, errors))
+
+
+async def _run(settings: Settings, errors: Console) -> None:
+    supervisor = Supervisor(
+        settings,
+        say=lambda sentence: errors.print(sentence, style="yellow", markup=False),
+        show=lambda line: _show(line),
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, supervisor.request_stop)
+    await supervisor.run(_announce)
+
+
+def _show(line: str) -> None:
+    """Write a line of a service as it is: rich would spend more on it than the service did."""
+    try:
+        sys.stderr.write(f"{line}\n")
+    except BrokenPipeError:
+        # Nobody reads the terminal any more; the log does.
+        pass
+
+
+def _announce(settings: Settings) -> None:
+    output = Console(soft_wrap=True, highlight=False)
+    url = settings.database_url.get_secret_value()
+    output.print("ready")
+    output.print(f"kafka     {settings.kafka_bootstrap_servers}", markup=False)
+    output.print(f"database  {url if '127.0.0.1' in url else mask_url(url)}", markup=False)
+    output.file.flush()
