@@ -2,9 +2,9 @@
 
 import sys
 from importlib import import_module
+from typing import Any
 
 import typer
-from click import Command, Context
 from pydantic import ValidationError
 from rich.console import Console
 from typer.core import TyperGroup
@@ -23,12 +23,15 @@ _EXIT_INTERRUPTED = 130
 
 
 class _Commands(TyperGroup):
-    """Looks commands up in ``COMMANDS``: `caremesh status` need not import what `caremesh demo` does."""
+    """Looks commands up in ``COMMANDS``: `caremesh status` need not import what `caremesh demo` does.
 
-    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002  click's signature
+    Typer brings a click of its own whose types it does not export, hence Any.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  click's signature
         return [*COMMANDS]
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002  click's signature
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  click's signature
         if cmd_name not in COMMANDS:
             return None
         module_name, summary = COMMANDS[cmd_name]

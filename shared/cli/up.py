@@ -1,6 +1,7 @@
 """``caremesh up``: the whole mesh, supervised, until Ctrl-C."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 
@@ -30,7 +31,7 @@ async def _run(settings: Settings, errors: Console) -> None:
     supervisor = Supervisor(
         settings,
         say=lambda sentence: errors.print(sentence, style="yellow", markup=False),
-        show=lambda line: _show(line),
+        show=_show,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -40,11 +41,9 @@ async def _run(settings: Settings, errors: Console) -> None:
 
 def _show(line: str) -> None:
     """Write a line of a service as it is: rich would spend more on it than the service did."""
-    try:
+    # When nobody reads the terminal any more, the log still holds it all.
+    with contextlib.suppress(BrokenPipeError):
         sys.stderr.write(f"{line}\n")
-    except BrokenPipeError:
-        # Nobody reads the terminal any more; the log does.
-        pass
 
 
 def _announce(settings: Settings) -> None:

@@ -1,8 +1,8 @@
 """Kafka's jars: downloaded once, checked against the checksums in the code, shared by every home of a user."""
 
 import hashlib
-import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from shared.embedded.locking import exclusive
 from shared.embedded.options import EmbeddedOptions
 
 if TYPE_CHECKING:
-    from jgo.maven import MavenContext
+    from jgo.maven import MavenContext, PythonResolver
 
 _DOWNLOAD_TIMEOUT_SECONDS = 60
 _DOWNLOAD_ATTEMPTS = 3
@@ -75,7 +75,7 @@ def _download(jars: list[Jar], folder: Path, console: Console) -> None:
                 console.print(f"  {number}/{len(jars)}  {done_bytes / 1e6:5.1f} of {total_bytes / 1e6:.1f} MB  {jar.file_name}")
 
 
-def _fetch(jar: Jar, folder: Path, advance: Callable[[int], object]) -> None:
+def _fetch(jar: Jar, folder: Path, advance: Callable[[int], None]) -> None:
     """Download one jar into the folder, and give it its name once it is known to be right."""
     reason: object = "?"
     for _ in range(_DOWNLOAD_ATTEMPTS):
@@ -99,11 +99,11 @@ def _fetch(jar: Jar, folder: Path, advance: Callable[[int], object]) -> None:
     raise EmbeddedError(message)
 
 
-def _download_into(staging: Path, jar: Jar, advance: Callable[[int], object]) -> Path:
-    from jgo.maven import PythonResolver  # noqa: PLC0415  an extra: the cache alone is enough to run
+def _download_into(staging: Path, jar: Jar, advance: Callable[[int], None]) -> Path:
+    from jgo.maven import PythonResolver
 
     @contextmanager
-    def watch(_name: str, _size_bytes: int) -> Generator[Callable[[int], object]]:
+    def watch(_name: str, _size_bytes: int) -> Generator[Callable[[int], None]]:
         yield advance
 
     resolver = PythonResolver(progress_callback=watch)
@@ -115,8 +115,8 @@ def _download_into(staging: Path, jar: Jar, advance: Callable[[int], object]) ->
     return Path(path)
 
 
-def _context(repository: Path, resolver: object) -> "MavenContext":
-    from jgo.maven import MavenContext  # noqa: PLC0415  see above
+def _context(repository: Path, resolver: "PythonResolver") -> "MavenContext":
+    from jgo.maven import MavenContext
 
     return MavenContext(resolver=resolver, repo_cache=repository, timeout=_DOWNLOAD_TIMEOUT_SECONDS)
 
@@ -131,7 +131,7 @@ def lock(target: Path) -> None:
 
     Kafka alone is resolved: together with a second root, that one's bill of materials would override Kafka's own versions.
     """
-    from jgo.maven import PythonResolver  # noqa: PLC0415  see above
+    from jgo.maven import PythonResolver
 
     resolver = PythonResolver()
     with tempfile.TemporaryDirectory() as folder:
@@ -152,4 +152,7 @@ def _row(group: str, artifact: str, version: str, path: Path) -> str:
 
 
 if __name__ == "__main__":
-    lock(Path(os.path.dirname(__file__)) / "kafka_jars.py")  # noqa: PTH120
+    if sys.argv[1:] == ["lock"]:
+        lock(Path(__file__).with_name("kafka_jars.py"))
+    else:
+        ensure_jars(console=Console(soft_wrap=True, highlight=False))

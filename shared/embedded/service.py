@@ -32,9 +32,7 @@ class ServiceUnit:
         self.log_path = home / "logs" / f"{process.name}.log"
         self._environment = environment
         self._show = show
-        self._child = Child(
-            command=[sys.executable, "-m", process.module, process.argument], record=home / "run" / f"{process.name}.pid"
-        )
+        self._child = Child(command=[sys.executable, "-m", process.module, process.argument], record=home / "run" / f"{process.name}.pid")
         self._pump: asyncio.Task[None] | None = None
 
     @property

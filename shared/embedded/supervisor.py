@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
 
@@ -182,6 +182,8 @@ class Supervisor:
             self._watch(self._kafka, settings)
         try:
             await create_topics(settings)
+            async with ReadinessProbe(settings) as probe:
+                await probe.wait_coordinators(self._groups(settings))
         except (KafkaError, OSError) as error:
             message = f"The topics could not be created on {settings.kafka_bootstrap_servers} ({type(error).__name__}: {error})."
             raise EmbeddedError(message) from error
@@ -210,12 +212,11 @@ class Supervisor:
             raise EmbeddedError(message)
 
     async def _wait_ready(self, settings: Settings) -> None:
-        groups = [process.group(settings.topic_prefix) for process in self._processes]
         waiting = "Kafka"
         try:
             async with asyncio.timeout(_READY_TIMEOUT_SECONDS):
                 async with ReadinessProbe(settings) as probe:
-                    while unready := [status for status in await probe.groups(groups) if not status.ready]:
+                    while unready := [status for status in await probe.groups(self._groups(settings)) if not status.ready]:
                         waiting = ", ".join(f"{status.group} ({status.state})" for status in unready)
                         self._give_up_on_the_dying()
                         await asyncio.sleep(_READY_PROBE_SECONDS)
@@ -228,6 +229,9 @@ class Supervisor:
         except (KafkaError, OSError) as error:
             message = f"Kafka at {settings.kafka_bootstrap_servers} is not to be reached ({type(error).__name__}: {error})."
             raise EmbeddedError(message) from error
+
+    def _groups(self, settings: Settings) -> list[str]:
+        return [process.group(settings.topic_prefix) for process in self._processes]
 
     def _give_up_on_the_dying(self) -> None:
         for unit in self._services:
@@ -300,7 +304,7 @@ async def _stop_together(units: Sequence[Unit]) -> None:
     await asyncio.gather(*(unit.stop() for unit in units))
 
 
-async def _cancel(*tasks: "asyncio.Future[object] | asyncio.Future[None]") -> None:
+async def _cancel(*tasks: "asyncio.Future[Any]") -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
