@@ -1,5 +1,6 @@
 """The booking service's commands and events: appointments."""
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
@@ -50,6 +51,11 @@ class BookAppointment(AppointmentCommand):
     modality: Modality
     user_timezone: TimeZoneName = "UTC"
     actor: Actor
+
+    @property
+    def ends_at(self) -> datetime:
+        """The first moment that is free again."""
+        return self.starts_at + timedelta(minutes=self.duration_minutes)
 
 
 class ConfirmAppointment(AppointmentCommand):

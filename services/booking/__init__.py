@@ -1,0 +1,1 @@
+"""Booking: a doctor's slot is never sold twice."""

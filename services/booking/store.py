@@ -1,0 +1,241 @@
+"""The only SQL of booking: its tables, what a batch loads, what it records, and what falls due."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    bindparam,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.booking.domain.appointment import HOLDS_SLOT, LONGEST_APPOINTMENT, Appointment, Rules
+from services.booking.wire import appointment_id_of
+from services.booking.working_set import Appointments, Pending
+from shared.codec.decode import Malformed, Received
+from shared.database import driver_of
+from shared.messages.booking import AppointmentStatus, BookAppointment
+from shared.messages.fields import Modality, Role
+from shared.path.decisions import define_tables
+from shared.path.service import Parties
+
+SCHEMA: Final = "booking"
+metadata: Final = MetaData(schema=SCHEMA)
+decisions, positions = define_tables(metadata)
+
+_HOLDS_SLOT: Final = "status IN ('pending', 'confirmed', 'reschedule_proposed')"
+_TIME: Final = DateTime(timezone=True)
+
+appointments: Final = Table(
+    "appointments",
+    metadata,
+    Column("appointment_id", Text, primary_key=True),
+    Column("doctor_id", Text, nullable=False),
+    Column("patient_id", Text, nullable=False),
+    Column("starts_at", _TIME, nullable=False),
+    Column("ends_at", _TIME, nullable=False, comment="the first moment that is free again"),
+    Column("modality", Text, nullable=False),
+    Column("user_timezone", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", _TIME, nullable=False, comment="log time of its book command"),
+    Column("updated_at", _TIME, nullable=False, comment="business time of its last change"),
+    Column("expires_at", _TIME, comment="until when somebody must answer"),
+    Column("warned_at", _TIME, comment="when the parties were warned of its expiry"),
+    Column("cancelled_by", Text),
+    Column("cancellation_reason", Text),
+    Column("changed_by_type", Text, nullable=False, comment="the command that made its status what it is"),
+    Column("changed_by_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    CheckConstraint("ends_at > starts_at", name="appointments_take_time"),
+    CheckConstraint("version > 0", name="appointments_have_a_version"),
+    CheckConstraint(
+        "status IN ('pending', 'confirmed', 'reschedule_proposed', 'cancelled', 'completed', 'no_show')",
+        name="appointments_have_a_known_status",
+    ),
+    # The last wall behind the locks, and the way to a doctor's open appointments around a time.
+    Index("appointments_hold_a_slot_once", "doctor_id", "starts_at", unique=True, postgresql_where=text(_HOLDS_SLOT)),
+    Index("appointments_of_a_patient", "patient_id", "starts_at", postgresql_where=text(_HOLDS_SLOT)),
+    Index("appointments_due", "expires_at", postgresql_where=text("status = 'pending'")),
+    Index("appointments_to_warn", "expires_at", postgresql_where=text("status = 'pending' AND warned_at IS NULL")),
+    comment="Every appointment as it stands.",
+)
+
+_COLUMNS: Final = tuple(column.name for column in appointments.columns)
+_SELECT_COLUMNS: Final = ", ".join(f"held.{name}" for name in _COLUMNS)
+
+
+async def parties(connection: AsyncConnection, appointment_ids: Collection[str]) -> Mapping[str, Parties]:
+    """Doctor and patient of those of the appointments that exist."""
+    rows = await connection.execute(_PARTIES, {"ids": list(appointment_ids)})
+    return {appointment_id: Parties(doctor_id, patient_id) for appointment_id, doctor_id, patient_id in rows}
+
+
+_PARTIES: Final = text(
+    "SELECT appointment_id, doctor_id, patient_id FROM appointments WHERE appointment_id = ANY (:ids)",
+).bindparams(bindparam("ids", type_=ARRAY(Text)))
+
+_BY_ID: Final = text(
+    f"SELECT {_SELECT_COLUMNS} FROM unnest(:ids) AS named (id) JOIN appointments AS held ON held.appointment_id = named.id",
+).bindparams(bindparam("ids", type_=ARRAY(Text)))
+
+
+def _around(party: str) -> Any:  # noqa: ANN401 - the type of text() with its parameters is SQLAlchemy's own
+    """The open appointments of a party that overlap the times asked for."""
+    return text(
+        f"""
+        SELECT {_SELECT_COLUMNS}
+        FROM unnest(:parties, :starts, :ends) AS asked (party, starts_at, ends_at)
+        JOIN appointments AS held
+          ON held.{party} = asked.party
+         AND held.starts_at > asked.starts_at - interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'
+         AND held.starts_at < asked.ends_at
+         AND held.ends_at > asked.starts_at
+        WHERE {_HOLDS_SLOT}
+        """,
+    ).bindparams(
+        bindparam("parties", type_=ARRAY(Text)),
+        bindparam("starts", type_=ARRAY(_TIME)),
+        bindparam("ends", type_=ARRAY(_TIME)),
+    )
+
+
+_AROUND_OF_DOCTOR: Final = _around("doctor_id")
+_AROUND_OF_PATIENT: Final = _around("patient_id")
+
+# Those that expire while the batch's commands were appended are listed: whether they count depends on the command.
+_PENDING: Final = text(
+    """
+    SELECT patient_id,
+           count(*) FILTER (WHERE expires_at > :last),
+           array_agg(expires_at) FILTER (WHERE expires_at BETWEEN :first AND :last)
+    FROM unnest(:patients) AS asked (patient)
+    JOIN appointments ON patient_id = asked.patient
+    WHERE status = 'pending'
+    GROUP BY patient_id
+    """,
+).bindparams(
+    bindparam("patients", type_=ARRAY(Text)),
+    bindparam("first", type_=_TIME),
+    bindparam("last", type_=_TIME),
+)
+
+
+async def load(connection: AsyncConnection, batch: Sequence[Received], rules: Rules) -> Appointments:
+    """What these commands need: the appointments that they name, and what could stand in the way of new ones."""
+    books = [(received, received.content) for received in batch if isinstance(received.content, BookAppointment)]
+    named = {identifier for received in batch if (identifier := _named(received)) is not None}
+    loaded = await _rows(connection, _BY_ID, {"ids": list(named)}) if named else []
+    if not books:
+        return Appointments(rules, map(_appointment, loaded), {})
+    starts = [book.starts_at for _, book in books]
+    ends = [book.ends_at for _, book in books]
+    doctors = {"parties": [book.doctor_id for _, book in books], "starts": starts, "ends": ends}
+    patients = {"parties": [book.patient_id for _, book in books], "starts": starts, "ends": ends}
+    loaded += await _rows(connection, _AROUND_OF_DOCTOR, doctors)
+    loaded += await _rows(connection, _AROUND_OF_PATIENT, patients)
+    pending = await _pending(connection, {book.patient_id for _, book in books}, [received.log_time for received, _ in books])
+    return Appointments(rules, map(_appointment, loaded), pending)
+
+
+def _named(received: Received) -> str | None:
+    content = received.content
+    if isinstance(content, Malformed):
+        return content.entity_id
+    return appointment_id_of(received, content)  # type: ignore[arg-type]
+
+
+async def _rows(connection: AsyncConnection, statement: Any, parameters: Mapping[str, object]) -> list[Row[Any]]:  # noqa: ANN401
+    return list(await connection.execute(statement, parameters))
+
+
+async def _pending(connection: AsyncConnection, patients: set[str], times: Sequence[datetime]) -> dict[str, Pending]:
+    rows = await connection.execute(_PENDING, {"patients": list(patients), "first": min(times), "last": max(times)})
+    pending = {patient: Pending() for patient in patients}
+    for patient, opened, deadlines in rows:
+        pending[patient] = Pending(opened, deadlines or [])
+    return pending
+
+
+def _appointment(row: Row[Any]) -> Appointment:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented way, in spite of the underscore
+    values["modality"] = Modality(values["modality"])
+    values["status"] = AppointmentStatus(values["status"])
+    values["cancelled_by"] = Role(values["cancelled_by"]) if values["cancelled_by"] is not None else None
+    return Appointment(**values)
+
+
+async def record(connection: AsyncConnection, state: Appointments) -> None:
+    """Write what a batch changed: what frees a slot first, so that it can be taken in the same batch."""
+    changed = state.changed
+    await _update(connection, [appointment for appointment in changed if appointment.status not in HOLDS_SLOT])
+    await _update(connection, [appointment for appointment in changed if appointment.status in HOLDS_SLOT])
+    if booked := state.booked:
+        driver = await driver_of(connection)
+        await driver.copy_records_to_table("appointments", schema_name=SCHEMA, columns=_COLUMNS, records=map(_values, booked))
+
+
+def _values(appointment: Appointment) -> tuple[object, ...]:
+    return (
+        appointment.appointment_id,
+        appointment.doctor_id,
+        appointment.patient_id,
+        appointment.starts_at,
+        appointment.ends_at,
+        appointment.modality,
+        appointment.user_timezone,
+        appointment.status,
+        appointment.created_at,
+        appointment.updated_at,
+        appointment.expires_at,
+        appointment.warned_at,
+        appointment.cancelled_by,
+        appointment.cancellation_reason,
+        appointment.changed_by_type,
+        appointment.changed_by_id,
+        appointment.version,
+    )
+
+
+#: The columns that can change, with their types.
+_CHANGING: Final = {
+    "status": Text(),
+    "updated_at": _TIME,
+    "expires_at": _TIME,
+    "warned_at": _TIME,
+    "cancelled_by": Text(),
+    "cancellation_reason": Text(),
+    "changed_by_type": Text(),
+    "changed_by_id": Text(),
+    "version": Integer(),
+}
+
+_UPDATE: Final = text(
+    f"""
+    UPDATE appointments SET {", ".join(f"{name} = changed.{name}" for name in _CHANGING)}
+    FROM unnest(:appointment_id, {", ".join(f":{name}" for name in _CHANGING)})
+         AS changed (appointment_id, {", ".join(_CHANGING)})
+    WHERE appointments.appointment_id = changed.appointment_id
+    """,
+).bindparams(
+    bindparam("appointment_id", type_=ARRAY(Text)),
+    *(bindparam(name, type_=ARRAY(type_)) for name, type_ in _CHANGING.items()),
+)
+
+
+async def _update(connection: AsyncConnection, changed: Iterable[Appointment]) -> None:
+    # Sorted, as every lock here, so that two batches never wait for each other's rows in a circle.
+    changed = sorted(changed, key=lambda appointment: appointment.appointment_id)
+    if changed:
+        columns = {name: [getattr(appointment, name) for appointment in changed] for name in ("appointment_id", *_CHANGING)}
+        await connection.execute(_UPDATE, columns)

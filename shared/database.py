@@ -1,0 +1,111 @@
+"""Connections to PostgreSQL: one engine for each process, in the role of its service."""
+
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.settings import Settings
+
+#: Under the deadline of a batch, so that the server gives up on us before we give up on ourselves.
+_IDLE_IN_TRANSACTION_SECONDS: Final = 15
+_STATEMENT_SECONDS: Final = 30
+
+#: The lock table holds about this times (connections + prepared transactions); a batch takes about three locks a command.
+MINIMUM_LOCKS_PER_TRANSACTION: Final = 1024
+
+_LOOKUPS_ONLY: Final = {
+    # Each statement of the path finds rows by key. A plan made while a table was empty must not scan it when it is full.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+
+
+class DatabaseUnfitError(Exception):
+    """The database is set up in a way that the mesh's guarantees do not hold on."""
+
+
+def role_of(service: str) -> str:
+    """The role that a service works in: it reaches its own schema and nothing else."""
+    return f"caremesh_{service}"
+
+
+def create_engine(settings: Settings, service: str | None = None, *, connections: int = 4) -> AsyncEngine:
+    """Make an engine.
+
+    Args:
+        settings: say where the database is.
+        service: whose role and schema to work in; ``None``: those of the URL, for migrations.
+        connections: how many at the most.
+    """
+    url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+asyncpg")
+    server_settings = {
+        "application_name": f"caremesh-{service or 'admin'}",
+        "idle_in_transaction_session_timeout": f"{_IDLE_IN_TRANSACTION_SECONDS}s",
+        "statement_timeout": f"{_STATEMENT_SECONDS}s",
+        # A worker whose machine vanished must not keep its locks for the two hours that TCP waits by default.
+        "tcp_keepalives_idle": "5",
+        "tcp_keepalives_interval": "2",
+        "tcp_keepalives_count": "3",
+        "timezone": "UTC",
+    }
+    if service is not None:
+        server_settings |= _LOOKUPS_ONLY | {"role": role_of(service), "search_path": service}
+    return create_async_engine(
+        url,
+        # Lock first, then read: each statement must see what the last holder of the lock wrote.
+        isolation_level="READ COMMITTED",
+        pool_size=connections,
+        max_overflow=0,
+        pool_pre_ping=False,
+        connect_args={"server_settings": server_settings, "timeout": 10, "command_timeout": _STATEMENT_SECONDS + 5},
+    )
+
+
+async def driver_of(connection: AsyncConnection) -> "asyncpg.Connection[Any]":
+    """The driver's connection under a SQLAlchemy one, in the same transaction: for COPY."""
+    raw = await connection.get_raw_connection()
+    driver = raw.driver_connection
+    assert isinstance(driver, asyncpg.Connection)
+    return driver
+
+
+async def check_fitness(engine: AsyncEngine) -> None:
+    """Check what the mesh's guarantees rest on.
+
+    Raises:
+        DatabaseUnfitError: a setting is other than it must be; the message says which, and how to change it.
+    """
+    async with engine.connect() as connection:
+        row = (
+            await connection.execute(
+                text(
+                    "SELECT current_setting('synchronous_commit'), current_setting('fsync'),"
+                    " current_setting('max_locks_per_transaction')::integer",
+                ),
+            )
+        ).one()
+    synchronous_commit, fsync, locks = row
+    if synchronous_commit not in {"on", "remote_apply", "remote_write"} or fsync != "on":
+        message = (
+            f"PostgreSQL runs with synchronous_commit={synchronous_commit} and fsync={fsync}: a commit could be lost after its "
+            "events were published. Set both to on."
+        )
+        raise DatabaseUnfitError(message)
+    if locks < MINIMUM_LOCKS_PER_TRANSACTION:
+        message = (
+            f"PostgreSQL runs with max_locks_per_transaction={locks}: a batch could find the lock table full. "
+            f"Set it to {MINIMUM_LOCKS_PER_TRANSACTION} or more and restart PostgreSQL."
+        )
+        raise DatabaseUnfitError(message)
+
+
+def sqlstate_of(error: BaseException) -> str | None:
+    """PostgreSQL's five-character code of an error, if it is one of the database's."""
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(origin, "sqlstate", None)
+    return state if isinstance(state, str) else None

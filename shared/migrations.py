@@ -1,0 +1,80 @@
+"""Migrations: one Alembic history for each service, in the service's own schema, run under the URL's role."""
+
+from pathlib import Path
+from typing import Final
+
+import structlog
+from alembic import command, context
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.database import create_engine, role_of
+from shared.settings import Settings
+
+_MIGRATION_LOCK: Final = 0x63617265  # any constant: the migrations of one database wait for each other
+
+_log = structlog.get_logger()
+
+_CREATE_ROLE: Final = """
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+    CREATE ROLE {role} NOLOGIN;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+  NULL; -- roles belong to the whole server: another database's migration made it at this very moment
+END $$
+"""
+
+
+async def migrate(settings: Settings, service: str, scripts: Path) -> None:
+    """Bring a service's schema up to date; safe to run at any time, by several at once.
+
+    Args:
+        settings: say where the database is; the URL's role must be allowed to create roles and schemas.
+        service: its name is the schema's.
+        scripts: the service's folder of migrations.
+    """
+    engine = create_engine(settings)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            await _prepare(connection, service)
+            await connection.run_sync(_upgrade, scripts, service)
+    finally:
+        await engine.dispose()
+    _log.info("Schema is up to date", service=service)
+
+
+async def _prepare(connection: AsyncConnection, service: str) -> None:
+    """The schema, and a role that reaches it and nothing else."""
+    role = role_of(service)
+    for statement in (
+        _CREATE_ROLE.format(role=role),
+        f"GRANT {role} TO CURRENT_USER",
+        f"CREATE SCHEMA IF NOT EXISTS {service}",
+        f"GRANT USAGE ON SCHEMA {service} TO {role}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {service} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
+        f"SET LOCAL search_path TO {service}",
+    ):
+        await connection.execute(text(statement))
+
+
+def _upgrade(connection: Connection, scripts: Path, service: str) -> None:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(scripts))
+    configuration.attributes["connection"] = connection
+    configuration.attributes["schema"] = service
+    command.upgrade(configuration, "head")
+
+
+def run_environment(metadata: MetaData) -> None:
+    """The body of every ``migrations/env.py``."""
+    attributes = context.config.attributes
+    context.configure(
+        connection=attributes["connection"],
+        target_metadata=metadata,
+        version_table_schema=attributes["schema"],
+        include_schemas=True,
+    )
+    context.run_migrations()

@@ -1,0 +1,193 @@
+"""The decision table: inbox, outbox and audit in one; and the offsets that a group has decided up to.
+
+A command's row says that it was decided, and holds the messages to the byte. So a redelivered command is answered by
+publishing them again: the input log is the retry queue, and no relay polls an outbox.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.codec.decode import Received
+from shared.codec.encode import unpack
+from shared.codec.record import OutgoingMessage
+from shared.database import driver_of
+
+#: (source, id)
+Identity = tuple[str, str]
+#: (topic, partition) → the next offset to read
+Positions = Mapping[tuple[str, int], int]
+
+_COLUMNS: Final = ("source", "id", "type", "fingerprint", "topic", "partition", "offset", "outcome", "messages", "decided_at")
+
+
+def define_tables(metadata: MetaData) -> tuple[Table, Table]:
+    """The tables ``decisions`` and ``positions`` of a service, in its own schema."""
+    decisions = Table(
+        "decisions",
+        metadata,
+        Column("source", Text, primary_key=True),
+        Column("id", Text, primary_key=True),
+        Column("type", Text, nullable=False),
+        Column("fingerprint", LargeBinary, nullable=False, comment="of type, key and canonical data"),
+        Column("topic", Text, nullable=False),
+        Column("partition", Integer, nullable=False),
+        Column("offset", BigInteger, nullable=False),
+        Column("outcome", Text, nullable=False, comment="the type of the first event, and the reason of a refusal"),
+        Column("messages", LargeBinary, nullable=False, comment="as published, to the byte: JSON in UTF-8"),
+        Column("decided_at", DateTime(timezone=True), nullable=False, comment="the database's clock; for people only"),
+        # Rows are written in the order of time and removed by age: a block range index stays tiny.
+        Index("decisions_decided_at", "decided_at", postgresql_using="brin"),
+        comment="One row for each decided command: inbox, outbox and audit.",
+    )
+    positions = Table(
+        "positions",
+        metadata,
+        Column("consumer_group", Text, primary_key=True),
+        Column("topic", Text, primary_key=True),
+        Column("partition", Integer, primary_key=True),
+        Column("next_offset", BigInteger, nullable=False),
+        comment="Up to where each group has decided, written with the decisions.",
+    )
+    return decisions, positions
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided for one command, as its row says."""
+
+    fingerprint: bytes
+    topic: str
+    partition: int
+    offset: int
+    packed_messages: bytes
+
+    def answers(self, received: Received) -> bool:
+        """Whether it is the decision of this very command, and not of another with the same identity."""
+        return self.fingerprint == received.fingerprint
+
+    def lies_at(self, received: Received) -> bool:
+        """Whether it was decided from this very record, and not from a copy."""
+        record = received.record
+        return (self.topic, self.partition, self.offset) == (record.topic, record.partition, record.offset)
+
+    def messages(self) -> list[OutgoingMessage]:
+        """The messages as they were published."""
+        return unpack(self.packed_messages)
+
+
+_RECALL = text(
+    """
+    SELECT decided.source, decided.id, fingerprint, topic, partition, "offset", messages
+    FROM unnest(:sources, :ids) AS asked (source, id)
+    JOIN decisions AS decided ON decided.source = asked.source AND decided.id = asked.id
+    """,
+).bindparams(bindparam("sources", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text)))
+
+
+async def recall(connection: AsyncConnection, identities: Collection[Identity]) -> dict[Identity, Decision]:
+    """The decisions already taken for these commands."""
+    if not identities:
+        return {}
+    rows = await connection.execute(
+        _RECALL,
+        {"sources": [source for source, _ in identities], "ids": [identifier for _, identifier in identities]},
+    )
+    return {(row[0], row[1]): Decision(*row[2:]) for row in rows}
+
+
+#: A row of the decision table, in the order of its columns.
+DecisionRow = tuple[str, str, str, bytes, str, int, int, str, bytes, datetime]
+
+
+async def insert(connection: AsyncConnection, rows: Sequence[DecisionRow], schema: str) -> None:
+    """Write decisions.
+
+    Raises:
+        asyncpg.UniqueViolationError: one of the commands was decided elsewhere in the meantime.
+    """
+    if not rows:
+        return
+    driver = await driver_of(connection)
+    await driver.copy_records_to_table("decisions", schema_name=schema, columns=_COLUMNS, records=rows)
+
+
+_ADVANCE = text(
+    """
+    INSERT INTO positions (consumer_group, topic, partition, next_offset)
+    SELECT :consumer_group, topic, partition, next_offset
+    FROM unnest(:topics, :partitions, :offsets) AS advanced (topic, partition, next_offset)
+    ON CONFLICT (consumer_group, topic, partition)
+    DO UPDATE SET next_offset = greatest(positions.next_offset, excluded.next_offset)
+    """,
+).bindparams(
+    bindparam("topics", type_=ARRAY(Text)),
+    bindparam("partitions", type_=ARRAY(Integer)),
+    bindparam("offsets", type_=ARRAY(BigInteger)),
+)
+
+
+async def advance(connection: AsyncConnection, consumer_group: str, positions: Positions) -> None:
+    """Note up to where the group has decided. It never goes back."""
+    # Sorted, so that an old owner of a partition and the new one never wait for each other in a circle.
+    entries = sorted(positions.items())
+    if not entries:
+        return
+    await connection.execute(
+        _ADVANCE,
+        {
+            "consumer_group": consumer_group,
+            "topics": [topic for (topic, _), _ in entries],
+            "partitions": [partition for (_, partition), _ in entries],
+            "offsets": [offset for _, offset in entries],
+        },
+    )
+
+
+async def read_positions(connection: AsyncConnection, consumer_group: str) -> dict[tuple[str, int], int]:
+    """Up to where the group has decided."""
+    rows = await connection.execute(
+        text("SELECT topic, partition, next_offset FROM positions WHERE consumer_group = :consumer_group"),
+        {"consumer_group": consumer_group},
+    )
+    return {(topic, partition): next_offset for topic, partition, next_offset in rows}
+
+
+_FORGET = text(
+    """
+    DELETE FROM decisions
+    WHERE ctid = ANY (array(SELECT ctid FROM decisions WHERE decided_at < :before LIMIT :at_most))
+    """,
+)
+
+
+async def forget(connection: AsyncConnection, before: datetime, at_most: int = 5_000) -> int:
+    """Remove decisions that are older than every record they could answer.
+
+    Returns:
+        How many were removed.
+    """
+    result = await connection.execute(_FORGET, {"before": before, "at_most": at_most})
+    return result.rowcount
+
+
+def retention_limit(now: datetime, retention_days: float) -> datetime:
+    """Decisions from before this moment are removed."""
+    return now - timedelta(days=retention_days)

@@ -1,0 +1,59 @@
+"""Which failures pass, which belong to one record, and which end the process."""
+
+import asyncio
+from enum import Enum
+from typing import Final
+
+import asyncpg
+
+from shared.database import sqlstate_of
+
+
+class Failure(Enum):
+    """What to do about a failed batch."""
+
+    #: The database or the network; try the same batch again, for as long as it takes.
+    TRANSIENT = "transient"
+    #: Too much for one transaction; smaller ones will pass.
+    TOO_LARGE = "too_large"
+    #: One of the records; cut the batch until it stands alone.
+    RECORD = "record"
+    #: The set-up: no batch can pass before somebody mends it.
+    FATAL = "fatal"
+
+
+class FatalError(Exception):
+    """The process cannot go on; the message says what is wrong and what to do."""
+
+
+_TRANSIENT_CLASSES: Final = ("08", "40", "55", "57", "58", "XX")
+_FATAL_CLASSES: Final = ("28", "3D", "3F", "42")
+_INSUFFICIENT_RESOURCES: Final = "53"
+_LOCK_TABLE_FULL: Final = "53200"
+
+
+def classify(error: BaseException) -> Failure:
+    """Say what to do about a batch that failed with this error."""
+    state = sqlstate_of(error)
+    if state is None:
+        return Failure.TRANSIENT if _is_lost_connection(error) else Failure.RECORD
+    if state == _LOCK_TABLE_FULL:
+        return Failure.TOO_LARGE
+    if state.startswith((*_TRANSIENT_CLASSES, _INSUFFICIENT_RESOURCES)):
+        return Failure.TRANSIENT
+    if state.startswith(_FATAL_CLASSES):
+        return Failure.FATAL
+    return Failure.RECORD
+
+
+def _is_lost_connection(error: BaseException) -> bool:
+    origin = getattr(error, "orig", None) or error
+    cause = getattr(origin, "__cause__", None)
+    kinds = (OSError, asyncio.TimeoutError, EOFError)
+    if isinstance(origin, kinds) or isinstance(cause, kinds):
+        return True
+    if getattr(error, "connection_invalidated", False):
+        return True
+    interface_error = next((e for e in (origin, cause) if isinstance(e, asyncpg.InterfaceError | asyncpg.InternalClientError)), None)
+    # The driver says so only in words; a value that it cannot encode is a DataError, which is an InterfaceError too.
+    return interface_error is not None and not isinstance(interface_error, asyncpg.DataError | ValueError)

@@ -1,0 +1,150 @@
+"""From records to messages, whatever is in the records and whatever the database does.
+
+Transient failures are retried in place, never skipped. What fails because of one record cuts the batch in two until that
+record stands alone: then it is a dead letter.
+"""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Final, Generic
+
+import structlog
+
+from shared.codec.dead_letters import DeadLetter, Stage, UndecidableReason, dead_letter_of, encode_dead_letter
+from shared.codec.decode import Received, Unreadable, decode
+from shared.codec.record import OutgoingMessage, Record
+from shared.messages.events import Event
+from shared.path.backoff import Backoff
+from shared.path.decisions import Positions
+from shared.path.errors import Failure, FatalError, classify
+from shared.path.service import Service, State
+from shared.path.transaction import Answer, Transactions
+from shared.path.watchdog import Watchdog
+
+#: More dead letters of our own making than this in a minute are a bad deploy, which must not drain the topic.
+MAX_OWN_DEAD_LETTERS_PER_MINUTE: Final = 20
+
+_log = structlog.get_logger()
+
+
+class Handler(Generic[State]):
+    """Turns batches of records into messages to publish."""
+
+    def __init__(self, service: Service[State], transactions: Transactions[State], *, consumer_group: str, watchdog: Watchdog) -> None:
+        """Make it.
+
+        Args:
+            service: what to decide by.
+            transactions: where to decide.
+            consumer_group: whose dead letters these are.
+            watchdog: ends the process when an attempt hangs.
+        """
+        self._service = service
+        self._transactions = transactions
+        self._consumer_group = consumer_group
+        self._watchdog = watchdog
+        self._own_dead_letters: deque[float] = deque(maxlen=MAX_OWN_DEAD_LETTERS_PER_MINUTE)
+
+    async def handle(self, records: Sequence[Record]) -> list[OutgoingMessage]:
+        """Decide records in their order.
+
+        Returns:
+            What to publish before the records are acknowledged, in order.
+
+        Raises:
+            FatalError: nothing can be decided before somebody mends the set-up.
+        """
+        decoded = [decode(record, self._service.commands) for record in records]
+        messages: list[OutgoingMessage] = []
+        answers, events = await self._decide(decoded)
+        for received, answer in zip(decoded, answers, strict=True):
+            messages += self._messages(received, answer)
+        self._log(events)
+        return messages
+
+    def _messages(self, decoded: Received | Unreadable, answer: Answer) -> list[OutgoingMessage]:
+        if isinstance(answer, DeadLetter):
+            return [self._dead_letter(answer)]
+        messages = list(answer)
+        letter = dead_letter_of(decoded)
+        if letter is not None:
+            messages.append(self._dead_letter(letter))
+        return messages
+
+    def _dead_letter(self, letter: DeadLetter) -> OutgoingMessage:
+        record = letter.record
+        _log.warning(
+            "Dead letter", reason=letter.reason, topic=record.topic, partition=record.partition, offset=record.offset
+        )
+        return encode_dead_letter(letter, service=self._service.name, group=self._consumer_group)
+
+    async def _decide(self, decoded: Sequence[Received | Unreadable]) -> tuple[list[Answer], list[Event]]:
+        """Decide a batch, in halves if it must be."""
+        backoff = Backoff()
+        while True:
+            try:
+                with self._watchdog.expect("deciding a batch"):
+                    return await self._attempt(decoded)
+            except Exception as error:  # noqa: BLE001 - what failed decides what is done about it, and nothing may be lost
+                failure = classify(error)
+                if failure is Failure.FATAL:
+                    message = f"The database refuses the statements of {self._service.name}: {error}. Run `caremesh migrate`."
+                    raise FatalError(message) from error
+                if failure is Failure.TRANSIENT or (failure is Failure.TOO_LARGE and len(decoded) == 1):
+                    _log.warning("Batch failed for now, trying again", error=describe(error), records=len(decoded))
+                    await backoff.wait()
+                    continue
+                if len(decoded) == 1:
+                    return await self._set_aside(decoded[0], error)
+            middle = len(decoded) // 2
+            first_answers, first_events = await self._decide(decoded[:middle])
+            second_answers, second_events = await self._decide(decoded[middle:])
+            return first_answers + second_answers, first_events + second_events
+
+    async def _attempt(self, decoded: Sequence[Received | Unreadable]) -> tuple[list[Answer], list[Event]]:
+        commands = [received for received in decoded if isinstance(received, Received)]
+        answers, events = await self._transactions.decide(commands, positions_after(decoded))
+        remaining = iter(answers)
+        return [next(remaining) if isinstance(received, Received) else () for received in decoded], events
+
+    async def _set_aside(self, decoded: Received | Unreadable, error: Exception) -> tuple[list[Answer], list[Event]]:
+        """Make a dead letter of the one record that cannot be decided, unless that happens too often."""
+        now = time.monotonic()
+        if len(self._own_dead_letters) == self._own_dead_letters.maxlen and now - self._own_dead_letters[0] < 60:  # noqa: PLR2004
+            message = (
+                f"{self._service.name} failed on {MAX_OWN_DEAD_LETTERS_PER_MINUTE} records within a minute, the last time with "
+                f"{describe(error)}: this looks like a fault of the service, not of the records. Nothing further was taken from the topic."
+            )
+            raise FatalError(message) from error
+        self._own_dead_letters.append(now)
+        record = decoded.record
+        _log.error(
+            "Record cannot be decided", topic=record.topic, partition=record.partition, offset=record.offset, exc_info=error
+        )
+        await self._transactions.decide([], positions_after([decoded]))
+        # Only the kind of the error: its words may repeat what was in the record.
+        message = f"The service failed on this record alone: {type(error).__name__}."
+        return [DeadLetter(record, Stage.TASK_PUT, UndecidableReason.HANDLER_FAILED, message)], []
+
+    def _log(self, events: Sequence[Event]) -> None:
+        for event in events:
+            line = self._service.log_line(event)
+            if line is not None:
+                _log.info(line, subject=event.subject, key=event.key, version=event.version)
+
+
+def positions_after(decoded: Sequence[Received | Unreadable]) -> Positions:
+    """The next offset of each partition, once these records are done."""
+    positions: dict[tuple[str, int], int] = {}
+    for received in decoded:
+        record = received.record
+        positions[record.topic, record.partition] = record.offset + 1
+    return positions
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line, without the statement and its parameters: they may hold what was in a record."""
+    origin = getattr(error, "orig", None) or error
+    lines = str(origin).splitlines() or [""]
+    return f"{type(origin).__name__}: {lines[0][:200]}"

@@ -1,0 +1,97 @@
+"""Advisory locks: the safety argument of the mesh, whoever owns a partition.
+
+They last until the end of the transaction, write nothing, and are taken in one order everywhere: first the ordered ones,
+then the shared ones, each sorted. So no two batches wait for each other in a circle.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import BigInteger, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+#: How long a lock is waited for before anybody asks who holds it.
+PATIENCE_SECONDS: Final = 5.0
+#: A transaction that holds our lock for longer than this, and waits for no lock itself, belongs to a stopped process.
+STUCK_AFTER_SECONDS: Final = 10.0
+
+_log = structlog.get_logger()
+
+_KEYS = bindparam("keys", type_=ARRAY(BigInteger))
+_TAKE = text("SELECT count(pg_advisory_xact_lock(key)) FROM unnest(:keys) AS key").bindparams(_KEYS)
+_TRY = text(
+    "SELECT clock_timestamp(), array(SELECT key FROM unnest(:keys) AS key WHERE NOT pg_try_advisory_xact_lock(key))",
+).bindparams(_KEYS)
+# statement_timeout and its kin do not reach a backend that waits for the client in the middle of a COPY.
+_TERMINATE = text(
+    """
+    SELECT activity.pid, pg_terminate_backend(activity.pid)
+    FROM pg_stat_activity AS activity
+    WHERE activity.pid = ANY (pg_blocking_pids(:waiter))
+      AND activity.application_name LIKE 'caremesh-%'
+      AND activity.xact_start < clock_timestamp() - make_interval(secs => :stuck_after_seconds)
+      AND activity.wait_event_type IS DISTINCT FROM 'Lock'
+    """,
+)
+
+
+def lock_key(service: str, name: str) -> int:
+    """The key of a lock: 64 bits of a hash that is the same in every process, as Python's own is not."""
+    return int.from_bytes(blake2b(f"{service}:{name}".encode(), digest_size=8).digest(), signed=True)
+
+
+async def take(connection: AsyncConnection, keys: Collection[int], rescuer: AsyncEngine) -> None:
+    """Wait for locks, in sorted order, and take them until the end of the transaction.
+
+    A process that was stopped in the middle of a transaction would hold up all others for as long as it stays stopped;
+    after a while its connection is ended, so that it rolls back.
+
+    Args:
+        connection: in a transaction.
+        keys: of the locks.
+        rescuer: an engine in the role of the URL, which may end our own other connections.
+    """
+    if not keys:
+        return
+    taking = asyncio.ensure_future(connection.execute(_TAKE, {"keys": sorted(keys)}))
+    try:
+        waiter: int | None = None
+        while not (await asyncio.wait([taking], timeout=PATIENCE_SECONDS if waiter is None else 1.0))[0]:
+            waiter = waiter or await _backend_of(connection)
+            with suppress(SQLAlchemyError, OSError):
+                await _end_stuck_holders(rescuer, waiter)
+        await taking
+    finally:
+        if not taking.done():
+            taking.cancel()
+
+
+async def take_what_is_free(connection: AsyncConnection, keys: Sequence[int]) -> tuple[datetime, frozenset[int]]:
+    """Take those of the locks that nobody holds.
+
+    Returns:
+        The database's clock, read after all locks were taken, and the keys of the locks that somebody else holds.
+    """
+    clock, busy = (await connection.execute(_TRY, {"keys": sorted(keys)})).one()
+    return clock, frozenset(busy)
+
+
+async def _backend_of(connection: AsyncConnection) -> int:
+    raw = await connection.get_raw_connection()
+    driver: Any = raw.driver_connection
+    pid: int = driver.get_server_pid()
+    return pid
+
+
+async def _end_stuck_holders(rescuer: AsyncEngine, waiter: int) -> None:
+    async with rescuer.connect() as connection:
+        rows = await connection.execute(_TERMINATE, {"waiter": waiter, "stuck_after_seconds": STUCK_AFTER_SECONDS})
+        for pid, ended in rows:
+            _log.warning("Connection of a stopped process ended: it held locks that others wait for", backend_pid=pid, ended=ended)

@@ -1,0 +1,71 @@
+"""What a service brings to the path: its commands, its rules and its store."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.codec.decode import Received
+from shared.messages.events import Event
+from shared.messages.fields import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The two people of an entity; they never change once it exists."""
+
+    doctor_id: str
+    patient_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """The names of the locks that a command needs, each ``kind:id``.
+
+    Attributes:
+        ordered: of what the log keeps in order anyway, such as the doctor: hardly ever contended, so waited for.
+        shared: of what commands on other partitions can change too, such as a patient's time: taken where it is free;
+            the command is otherwise decided in a small transaction of its own right after.
+    """
+
+    ordered: Collection[str]
+    shared: Collection[str] = ()
+
+
+class WorkingSet(Protocol):
+    """The states that one batch needs, and how they change as its commands are decided."""
+
+    def decide(self, received: Received) -> Sequence[Event]:
+        """Decide one command and take in what happened; the first event is the outcome."""
+
+    def knows(self, entity_id: str) -> bool:
+        """Whether that entity exists."""
+
+
+State = TypeVar("State", bound=WorkingSet)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service(Generic[State]):
+    """A service as the path sees it.
+
+    Attributes:
+        name: the second part of its topics' names, its schema, and the end of its role's name.
+        commands: what it decides, by type.
+        named_entity: the entity that must exist for a command to succeed, if any.
+        locks: what a command needs to be decided safely, given the parties of the entities that exist.
+        parties: the parties of those of the entities that exist; read without a lock.
+        load: the states that a batch needs; read under its locks.
+        record: writes what has changed: what frees a slot first, one row state for each entity.
+        log_line: the line that people look for in the logs after an event, if there is one.
+    """
+
+    name: str
+    commands: Mapping[str, type[Command]]
+    named_entity: Callable[[Received], str | None]
+    locks: Callable[[Received, Mapping[str, Parties]], Locks]
+    parties: Callable[[AsyncConnection, Collection[str]], Awaitable[Mapping[str, Parties]]]
+    load: Callable[[AsyncConnection, Sequence[Received]], Awaitable[State]]
+    record: Callable[[AsyncConnection, State], Awaitable[None]]
+    log_line: Callable[[Event], str | None]

@@ -1,0 +1,217 @@
+"""One batch, one transaction: parties → lock → recall → load → decide → record → commit.
+
+This is the order in which everything happens, for every service, on every runtime.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.codec.dead_letters import DeadLetter, Stage, UndecidableReason
+from shared.codec.decode import Malformed, Received
+from shared.codec.encode import encode_event, format_time, pack
+from shared.codec.record import OutgoingMessage
+from shared.messages.events import Event
+from shared.path import decisions, locks
+from shared.path.decisions import Decision, DecisionRow, Identity, Positions
+from shared.path.service import Locks, Parties, Service, State
+
+#: What a command comes to: messages to publish, or a dead letter.
+Answer = Sequence[OutgoingMessage] | DeadLetter
+
+_MORE_THAN_EVER_NEEDED = 10
+
+
+class PartiesAppearedError(Exception):
+    """An entity that was unknown before the locks were taken is known under them: its doctor may not be locked."""
+
+
+@dataclass(slots=True)
+class _Decided:
+    """What one transaction came to, in the making."""
+
+    answers: dict[int, Answer] = field(default_factory=dict)
+    rows: list[DecisionRow] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+class Transactions(Generic[State]):
+    """Decides batches of commands, each in one transaction."""
+
+    def __init__(  # noqa: PLR0913 - the parts that the path is made of
+        self, service: Service[State], *, engine: AsyncEngine, rescuer: AsyncEngine, events_topic: str, consumer_group: str
+    ) -> None:
+        """Make it.
+
+        Args:
+            service: what to decide by.
+            engine: in the service's role.
+            rescuer: in the role of the URL; ends connections of stopped processes.
+            events_topic: where the events go.
+            consumer_group: whose positions to write.
+        """
+        self._service = service
+        self._engine = engine
+        self._rescuer = rescuer
+        self._events_topic = events_topic
+        self._consumer_group = consumer_group
+
+    async def decide(self, batch: Sequence[Received], positions: Positions) -> tuple[list[Answer], list[Event]]:
+        """Decide commands in log order, and write the decisions and the positions.
+
+        What needs a lock that another batch holds at the moment is decided in a second transaction, with the later commands
+        of the same key, which must not overtake it.
+
+        Returns:
+            An answer for each command, in the order of the batch; and the new events, for the logs.
+        """
+        answers: dict[int, Answer] = {}
+        events: list[Event] = []
+        remaining, wait_for_all = dict(enumerate(batch)), False
+        while True:
+            decided, remaining = await self._in_one_transaction(remaining, positions, wait_for_all=wait_for_all)
+            answers |= decided.answers
+            events += decided.events
+            if not remaining:
+                return [answers[index] for index in range(len(batch))], events
+            wait_for_all = True
+
+    async def _in_one_transaction(
+        self, batch: Mapping[int, Received], positions: Positions, *, wait_for_all: bool
+    ) -> tuple[_Decided, dict[int, Received]]:
+        for _ in range(_MORE_THAN_EVER_NEEDED):
+            try:
+                async with self._engine.begin() as connection:
+                    return await self._decide_under_locks(connection, batch, positions, wait_for_all=wait_for_all)
+            except PartiesAppearedError:
+                continue
+        message = "Entities kept appearing while their locks were taken, ten times in a row."
+        raise RuntimeError(message)
+
+    async def _decide_under_locks(
+        self, connection: AsyncConnection, batch: Mapping[int, Received], positions: Positions, *, wait_for_all: bool
+    ) -> tuple[_Decided, dict[int, Received]]:
+        service = self._service
+        named = {entity for received in batch.values() if (entity := service.named_entity(received)) is not None}
+        parties = await service.parties(connection, named) if named else {}
+        clock, now, later = await self._lock(connection, batch, parties, wait_for_all=wait_for_all)
+        recalled = await decisions.recall(connection, {(received.source, received.id) for received in now.values()})
+        fresh = [received for received in now.values() if (received.source, received.id) not in recalled]
+        state = await service.load(connection, fresh)
+        if any(state.knows(entity) for entity in named - parties.keys()):
+            raise PartiesAppearedError
+        decided = self._decide_each(now, recalled, state, clock)
+        await service.record(connection, state)
+        await decisions.insert(connection, decided.rows, service.name)
+        if not later:
+            await decisions.advance(connection, self._consumer_group, positions)
+        return decided, later
+
+    async def _lock(
+        self, connection: AsyncConnection, batch: Mapping[int, Received], parties: Mapping[str, Parties], *, wait_for_all: bool
+    ) -> tuple[datetime, dict[int, Received], dict[int, Received]]:
+        """Take the locks; return the database's clock, what can be decided now, and what must wait."""
+        keys: dict[str, int] = {}
+        needs = {index: self._service.locks(received, parties) for index, received in batch.items()}
+        ordered = {self._key(name, keys) for need in needs.values() for name in need.ordered}
+        shared = {self._key(name, keys) for need in needs.values() for name in need.shared}
+        await locks.take(connection, ordered, self._rescuer)
+        if wait_for_all:
+            await locks.take(connection, shared, self._rescuer)
+        clock, busy = await locks.take_what_is_free(connection, list(shared))
+        if not busy:
+            return clock, dict(batch), {}
+        now, later = _split_by_lock(batch, needs, {name for name, key in keys.items() if key in busy})
+        return clock, now, later
+
+    def _key(self, name: str, known: dict[str, int]) -> int:
+        if name not in known:
+            known[name] = locks.lock_key(self._service.name, name)
+        return known[name]
+
+    def _decide_each(
+        self, batch: Mapping[int, Received], recalled: dict[Identity, Decision], state: State, clock: datetime
+    ) -> _Decided:
+        decided = _Decided()
+        decided_at = format_time(clock)
+        # Messages of this very batch, for copies within it: by identity.
+        published: dict[Identity, Sequence[OutgoingMessage]] = {}
+        for index, received in batch.items():
+            identity = (received.source, received.id)
+            if (decision := recalled.get(identity)) is not None:
+                decided.answers[index] = _answer_again(received, decision, published.get(identity))
+                continue
+            events = state.decide(received)
+            messages = self._encode(events, received, decided_at)
+            packed = pack(messages)
+            decided.rows.append(_row(received, events[0], packed, clock))
+            decided.events += events
+            decided.answers[index] = published[identity] = messages
+            record = received.record
+            recalled[identity] = Decision(received.fingerprint, record.topic, record.partition, record.offset, packed)
+        return decided
+
+    def _encode(self, events: Sequence[Event], cause: Received, decided_at: str) -> list[OutgoingMessage]:
+        return [
+            encode_event(
+                event, cause=cause, index=index, service=self._service.name, topic=self._events_topic, decided_at=decided_at
+            )
+            for index, event in enumerate(events)
+        ]
+
+
+def _split_by_lock(
+    batch: Mapping[int, Received], needs: Mapping[int, Locks], busy: set[str]
+) -> tuple[dict[int, Received], dict[int, Received]]:
+    """Set aside what needs a busy lock, and whatever follows it under the same key."""
+    now: dict[int, Received] = {}
+    later: dict[int, Received] = {}
+    waiting_keys: set[bytes | None] = set()
+    for index, received in batch.items():
+        key = received.record.key
+        if key in waiting_keys or not busy.isdisjoint(needs[index].shared):
+            waiting_keys.add(key)
+            later[index] = received
+        else:
+            now[index] = received
+    return now, later
+
+
+def _answer_again(received: Received, decision: Decision, messages: Sequence[OutgoingMessage] | None) -> Answer:
+    """Answer a command that was decided before."""
+    if not decision.answers(received):
+        return DeadLetter(
+            received.record,
+            Stage.TASK_PUT,
+            UndecidableReason.IDEMPOTENCY_CONFLICT,
+            f"The command {received.id} of {received.source} came before with another type, key or data; its first outcome stands.",
+        )
+    if _is_from_sweep(received) and not decision.lies_at(received):
+        # Every worker's sweep publishes it; one answer is enough.
+        return ()
+    return messages if messages is not None else decision.messages()
+
+
+def _is_from_sweep(received: Received) -> bool:
+    content = received.content
+    return (content.command_type if isinstance(content, Malformed) else content).from_sweep
+
+
+def _row(received: Received, outcome: Event, packed: bytes, clock: datetime) -> DecisionRow:
+    record = received.record
+    reason = outcome.body.get("reason")
+    return (
+        received.source,
+        received.id,
+        received.type,
+        received.fingerprint,
+        record.topic,
+        record.partition,
+        record.offset,
+        outcome.type if reason is None else f"{outcome.type} {reason}",
+        packed,
+        clock,
+    )

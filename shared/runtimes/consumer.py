@@ -1,0 +1,192 @@
+"""The aiokafka runtime: one consumer of a group, polling batches into the path."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.codec.record import Record
+from shared.path import decisions
+from shared.path.backoff import Backoff
+from shared.path.errors import FatalError
+from shared.path.pipeline import Pipeline
+
+_POLL_MILLISECONDS: Final = 500
+_COMMIT_INTERVAL_SECONDS: Final = 0.1
+_DRAIN_SECONDS: Final = 10.0
+_MAX_PARTITION_FETCH_BYTES: Final = 512 * 1024
+
+_log = structlog.get_logger()
+
+
+class ConsumerRuntime:
+    """Reads a topic as a member of a group, and commits offsets after what they stand for was published."""
+
+    def __init__(  # noqa: PLR0913 - what a consumer is made of
+        self,
+        client_options: dict[str, Any],
+        *,
+        topic: str,
+        consumer_group: str,
+        engine: AsyncEngine,
+        batch_max_records: int,
+        session_timeout_seconds: float = 10.0,
+    ) -> None:
+        """Make it; nothing is connected yet."""
+        self._client_options = client_options
+        self._topic = topic
+        self._consumer_group = consumer_group
+        self._engine = engine
+        self._batch_max_records = batch_max_records
+        self._session_timeout_seconds = session_timeout_seconds
+        self._published: dict[TopicPartition, int] = {}
+        self._to_commit = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._fatal: FatalError | None = None
+        self._consumer: Any = None
+
+    def stop(self) -> None:
+        """End after the batches in hand."""
+        self._stopping.set()
+
+    async def acknowledge(self, records: Sequence[Record]) -> None:
+        """Note that the records are done; their offsets are committed soon."""
+        for record in records:
+            self._published[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        self._to_commit.set()
+
+    async def run(self, pipeline: Pipeline) -> None:
+        """Consume until stopped.
+
+        Raises:
+            FatalError: nothing can be decided before somebody mends the set-up.
+            KafkaError: the brokers refuse this consumer.
+        """
+        self._consumer = await self._start(pipeline)
+        committing = asyncio.create_task(self._commit_forever())
+        publishing = asyncio.create_task(pipeline.run())
+        try:
+            await self._poll_until_stopped(pipeline, publishing)
+            await asyncio.wait([asyncio.create_task(pipeline.drained()), publishing], return_when=asyncio.FIRST_COMPLETED)
+            if publishing.done():
+                publishing.result()
+            await self._commit()
+        finally:
+            committing.cancel()
+            publishing.cancel()
+            await self._consumer.stop()
+
+    async def _poll_until_stopped(self, pipeline: Pipeline, publishing: "asyncio.Task[None]") -> None:
+        while not self._stopping.is_set():
+            if self._fatal is not None:
+                raise self._fatal
+            if publishing.done():
+                publishing.result()
+            polled = await self._consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=self._batch_max_records)
+            records = [record for partition_records in polled.values() for record in partition_records]
+            if records:
+                await pipeline.submit(records)
+
+    async def _start(self, pipeline: Pipeline) -> Any:  # noqa: ANN401 - aiokafka has no types
+        backoff = Backoff()
+        while True:
+            consumer = AIOKafkaConsumer(
+                **self._client_options,
+                group_id=self._consumer_group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_partition_fetch_bytes=_MAX_PARTITION_FETCH_BYTES,
+                session_timeout_ms=int(self._session_timeout_seconds * 1000),
+                heartbeat_interval_ms=int(self._session_timeout_seconds * 1000 / 3),
+                max_poll_interval_ms=300_000,
+                metadata_max_age_ms=60_000,
+            )
+            consumer.subscribe([self._topic], listener=_Listener(self, pipeline))
+            try:
+                await consumer.start()
+            except KafkaError as error:
+                await consumer.stop()
+                if not error.retriable or self._stopping.is_set():
+                    raise
+                _log.warning("Kafka cannot be reached for now, trying again", error=repr(error))
+                await backoff.wait()
+            else:
+                return consumer
+
+    async def _commit_forever(self) -> None:
+        while True:
+            await self._to_commit.wait()
+            self._to_commit.clear()
+            await self._commit()
+            # Offsets lag a little on purpose: a commit for every batch would cost more than a rare repetition.
+            await asyncio.sleep(_COMMIT_INTERVAL_SECONDS)
+
+    async def _commit(self) -> None:
+        assigned = self._consumer.assignment()
+        offsets = {partition: offset for partition, offset in self._published.items() if partition in assigned}
+        if not offsets:
+            return
+        try:
+            await self._consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError):
+            # The partitions have gone to another member, which decides nothing twice: the decisions are recorded.
+            _log.info("Offsets not committed: the group has rebalanced")
+        except KafkaError as error:
+            _log.warning("Offsets not committed for now", error=repr(error))
+            self._to_commit.set()
+            return
+        for partition, offset in offsets.items():
+            if self._published.get(partition) == offset:
+                del self._published[partition]
+
+    async def revoked(self, pipeline: Pipeline) -> None:
+        """Finish what is in hand before others take the partitions; safe without, but it would be done twice."""
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await pipeline.drained()
+                await self._commit()
+        except TimeoutError:
+            _log.warning("Partitions handed over with batches still in hand")
+
+    async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        """Check that the database knows all that the group has committed in Kafka."""
+        try:
+            async with self._engine.connect() as connection:
+                known = await decisions.read_positions(connection, self._consumer_group)
+            for partition in partitions:
+                committed = await self._consumer.committed(partition)
+                decided = known.get((partition.topic, partition.partition), 0)
+                if committed is not None and committed > decided:
+                    self._fatal = self._ahead(partition, committed, decided)
+        except FatalError as error:
+            self._fatal = error
+
+    def _ahead(self, partition: TopicPartition, committed: int, decided: int) -> FatalError:
+        return FatalError(
+            f"The group {self._consumer_group} has committed offset {committed} of {partition.topic}, partition "
+            f"{partition.partition}, but the database has decided only up to {decided}: it lost decisions (a restored backup?). "
+            f"Wind the group back, so that they are taken again: kafka-consumer-groups.sh --bootstrap-server "
+            f"{self._client_options['bootstrap_servers']} --group {self._consumer_group} --reset-offsets --to-offset {decided} "
+            f"--topic {partition.topic}:{partition.partition} --execute",
+        )
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] - aiokafka has no types
+    """Tells the runtime about partitions that come and go."""
+
+    def __init__(self, runtime: ConsumerRuntime, pipeline: Pipeline) -> None:
+        self._runtime = runtime
+        self._pipeline = pipeline
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Before the group rebalances."""
+        if revoked:
+            await self._runtime.revoked(self._pipeline)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Before the first record of the new partitions."""
+        await self._runtime.assigned(assigned)

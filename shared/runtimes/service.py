@@ -1,0 +1,30 @@
+"""A service's consumer: the path on the aiokafka runtime."""
+
+from shared.kafka_client import client_options
+from shared.path.assembly import make_handler, open_resources
+from shared.path.pipeline import Pipeline
+from shared.path.service import Service, State
+from shared.runtimes.consumer import ConsumerRuntime
+from shared.runtimes.process import on_termination
+from shared.settings import Settings
+from shared.topics import commands_topic
+
+
+async def run_consumer(settings: Settings, service: Service[State]) -> None:
+    """Decide a service's commands until told to stop.
+
+    Raises:
+        FatalError: nothing can be decided before somebody mends the set-up.
+    """
+    consumer_group = f"{settings.topic_prefix}-{service.name}"
+    async with open_resources(settings, service.name) as resources:
+        runtime = ConsumerRuntime(
+            client_options(settings),
+            topic=commands_topic(settings.topic_prefix, service.name),
+            consumer_group=consumer_group,
+            engine=resources.engine,
+            batch_max_records=settings.batch_max_records,
+        )
+        pipeline = Pipeline(make_handler(settings, service, resources, consumer_group), resources.publisher, runtime.acknowledge)
+        on_termination(runtime.stop)
+        await runtime.run(pipeline)
