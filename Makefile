@@ -39,7 +39,7 @@ clean: ## remove the environment and caches; the mesh's own state (.caremesh) st
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED):
 	@command -v $(PYTHON) >/dev/null || { \
 		echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name one (make PYTHON=/path/to/python3 …)." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

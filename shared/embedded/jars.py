@@ -53,7 +53,7 @@ def missing(folder: Path) -> list[Jar]:
 def _size_bytes(path: Path) -> int | None:
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return None
 
 

@@ -13,7 +13,10 @@ async def consume(argument: str) -> None:
     settings = Settings()
     topic = f"{settings.topic_prefix}.booking.{'commands' if argument == 'consumer' else 'events'}.v1"
     consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=settings.kafka_bootstrap_servers, group_id=f"{settings.topic_prefix}-stub-{argument}", session_timeout_ms=6_000
+        topic,
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        group_id=f"{settings.topic_prefix}-stub-{argument}",
+        session_timeout_ms=6_000,
     )
     await consumer.start()
     sys.stdout.write(f"stub {argument} started\n")
