@@ -67,12 +67,12 @@ class MeshLog:
         return self.records[-1]
 
     def command(
-        self, word: str, data: dict[str, Any], *, key: str | None = None, id: str | None = None, structured: bool = False
+        self, word: str, data: dict[str, Any], *, key: str | None = None, identity: str | None = None, structured: bool = False
     ) -> Record:
         self._serial += 1
         attributes = {
             "specversion": "1.0",
-            "id": id or f"command-{self._serial}",
+            "id": identity or f"command-{self._serial}",
             "source": "/platform",
             "type": f"booking.appointment.{word}.v1",
         }
@@ -125,9 +125,9 @@ class MeshLog:
         }
         return self.publish(TOPICS.notifications, recipient_id.encode(), orjson.dumps(value), headers)
 
-    def dead_letter(self, record: Record, reason: str, *, id: str | None = None, value: bytes | None = None, **more: str) -> Record:  # noqa: A002
+    def dead_letter(self, record: Record, reason: str, *, letter_id: str | None = None, value: bytes | None = None, **more: str) -> Record:
         headers = {name: (content or b"").decode() for name, content in record.headers} | {
-            "caremesh_dead_letter_id": id or f"letter-{record.partition}-{record.offset}",
+            "caremesh_dead_letter_id": letter_id or f"letter-{record.partition}-{record.offset}",
             "__connect.errors.topic": record.topic,
             "__connect.errors.partition": str(record.partition),
             "__connect.errors.offset": str(record.offset),
@@ -191,7 +191,7 @@ class MeshLog:
         self.now_ms = max(self.now_ms, milliseconds(appointment.expires_at))
         return self.change(appointment, "expire", "expired", "cancelled", "system")
 
-    def warn(self, appointment: Appointment) -> Record:
+    def warn_of_expiry(self, appointment: Appointment) -> Record:
         command = self.command("warn_expiry", {"appointment_id": appointment.appointment_id, "doctor_id": appointment.doctor_id})
         event = self.event("expiring", command, state(appointment))
         for recipient in (appointment.doctor_id, appointment.patient_id):

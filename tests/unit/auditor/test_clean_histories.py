@@ -15,7 +15,7 @@ def a_whole_story() -> MeshLog:
     log.cancel(first)
     log.book("2", patient="pat-b")
     third = log.book("3", doctor="doc-b", patient="pat-c", structured=True)
-    log.warning(third)
+    log.warn_of_expiry(third)
     log.expire(third)
     poison = log.publish(TOPICS.commands, b"doc-a", b"{not json", {})
     log.dead_letter(poison, "not_json")
@@ -53,9 +53,9 @@ def test_copies_in_any_order_change_nothing() -> None:
 def test_a_command_published_again_needs_no_second_outcome_in_either_mode() -> None:
     log = MeshLog()
     data = {"doctor_id": "doc-a", "patient_id": "pat-a", "starts_at": "2029-01-01T00:00:00Z", "modality": "video"}
-    command = log.command("book", data, id="same")
+    command = log.command("book", data, identity="same")
     log.refuse(command, "starts_in_the_past", 422)
-    log.command("book", dict(reversed(data.items())), id="same", structured=True)
+    log.command("book", dict(reversed(data.items())), identity="same", structured=True)
     report = log.audit()
     assert report.passed, report.violations
     assert report.counts.command_copies == 1
@@ -63,8 +63,8 @@ def test_a_command_published_again_needs_no_second_outcome_in_either_mode() -> N
 
 def test_another_body_under_the_same_identity_is_one_dead_letter() -> None:
     log = MeshLog()
-    log.book("1", id="same")
-    other = log.command("book", {"doctor_id": "doc-a", "patient_id": "pat-b"}, id="same")
+    log.book("1", identity="same")
+    other = log.command("book", {"doctor_id": "doc-a", "patient_id": "pat-b"}, identity="same")
     log.dead_letter(other, "idempotency_conflict")
     report = log.audit()
     assert report.passed, report.violations

@@ -191,15 +191,15 @@ def test_bad_data_was_refused_without_a_dead_letter() -> None:
 
 def test_an_idempotency_conflict_has_no_dead_letter() -> None:
     log = MeshLog()
-    log.book("1", id="same")
-    other = log.command("book", {"doctor_id": "doc-a", "patient_id": "pat-b"}, id="same")
+    log.book("1", identity="same")
+    other = log.command("book", {"doctor_id": "doc-a", "patient_id": "pat-b"}, identity="same")
     expect(log, ViolationKind.MISSING_DEAD_LETTER, proof=other)
 
 
 def test_an_idempotency_conflict_goes_by_another_name() -> None:
     log = MeshLog()
-    log.book("1", id="same")
-    other = log.command("cancel", {"doctor_id": "doc-a", "appointment_id": "apt-1"}, id="same")
+    log.book("1", identity="same")
+    other = log.command("cancel", {"doctor_id": "doc-a", "appointment_id": "apt-1"}, identity="same")
     letter = log.dead_letter(other, "invalid_data")
     expect(log, ViolationKind.DEAD_LETTER_WITHOUT_CAUSE, proof=letter)
 
@@ -208,7 +208,7 @@ def test_a_bad_record_has_two_dead_letters() -> None:
     log = MeshLog()
     poison = log.publish(TOPICS.commands, b"doc-a", b"?", {})
     log.dead_letter(poison, "not_json")
-    second = log.dead_letter(poison, "not_json", id="another")
+    second = log.dead_letter(poison, "not_json", letter_id="another")
     expect(log, ViolationKind.SEVERAL_DEAD_LETTERS, proof=second)
 
 
@@ -234,7 +234,7 @@ def test_a_dead_letter_lost_a_part_of_the_original(part: str) -> None:
     if part == "header":
         log.spoil_header(letter, "x-app", "other")
     else:
-        log.put(letter, letter._replace(**{part: b"other"}))
+        log.put(letter, letter._replace(key=b"other") if part == "key" else letter._replace(value=b"other"))
     expect(log, ViolationKind.DEAD_LETTER_ALTERED, proof=letter)
 
 
@@ -357,7 +357,7 @@ def test_a_warning_came_for_one_that_is_no_longer_pending() -> None:
     log = MeshLog()
     first = log.book("1")
     log.confirm(first)
-    event = log.warning(first)
+    event = log.warn_of_expiry(first)
     expect(log, ViolationKind.ILLEGAL_TRANSITION, proof=event)
 
 
