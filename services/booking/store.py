@@ -1,8 +1,8 @@
 """The only SQL of booking: its tables, what a batch loads, what it records, and what falls due."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     CheckConstraint,
@@ -29,6 +29,7 @@ from shared.messages.booking import AppointmentStatus, BookAppointment
 from shared.messages.fields import Modality, Role
 from shared.path.decisions import define_tables
 from shared.path.service import Parties
+from shared.sweeps import PAGE
 
 SCHEMA: Final = "booking"
 metadata: Final = MetaData(schema=SCHEMA)
@@ -239,3 +240,41 @@ async def _update(connection: AsyncConnection, changed: Iterable[Appointment]) -
     if changed:
         columns = {name: [getattr(appointment, name) for appointment in changed] for name in ("appointment_id", *_CHANGING)}
         await connection.execute(_UPDATE, columns)
+
+
+class PendingDeadline(NamedTuple):
+    """A pending appointment, as a sweep needs it."""
+
+    appointment_id: str
+    doctor_id: str
+    version: int
+    expires_at: datetime
+
+
+def _find_pending(condition: str) -> Any:  # noqa: ANN401
+    return text(
+        f"""
+        SELECT appointment_id, doctor_id, version, expires_at
+        FROM appointments
+        WHERE {condition} AND expires_at <= :until AND (expires_at, appointment_id) > (:after_deadline, :after_id)
+        ORDER BY expires_at, appointment_id
+        LIMIT {PAGE}
+        """,
+    )
+
+
+_FIND_PENDING: Final = _find_pending("status = 'pending'")
+_FIND_UNWARNED: Final = _find_pending("status = 'pending' AND warned_at IS NULL")
+_BEFORE_ALL: Final = (datetime(1970, 1, 1, tzinfo=UTC), "")
+
+
+async def find_pending(
+    connection: AsyncConnection, until: datetime, after: tuple[datetime, str] | None, *, unwarned: bool = False
+) -> list[PendingDeadline]:
+    """A page of pending appointments by deadline, those up to this moment, after that place."""
+    after_deadline, after_id = after or _BEFORE_ALL
+    rows = await connection.execute(
+        _FIND_UNWARNED if unwarned else _FIND_PENDING,
+        {"until": until, "after_deadline": after_deadline, "after_id": after_id},
+    )
+    return [PendingDeadline(*row) for row in rows]

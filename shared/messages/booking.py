@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from shared.messages.fields import Actor, Command, DurationMinutes, Identifier, Modality, TimeZoneName, UtcTime
+from shared.messages.fields import Actor, Command, DurationMinutes, EventData, Identifier, Modality, Role, TimeZoneName, UtcTime
 
 
 class AppointmentStatus(StrEnum):
@@ -28,6 +28,23 @@ class AppointmentEventType(StrEnum):
     EXPIRED = "booking.appointment.expired.v1"
     EXPIRING = "booking.appointment.expiring.v1"
     REJECTED = "booking.appointment.rejected.v1"
+
+
+class AppointmentEvent(EventData):
+    """What every event of an appointment carries, a refusal apart: the whole state."""
+
+    appointment_id: Identifier
+    doctor_id: Identifier
+    patient_id: Identifier
+    starts_at: UtcTime
+    duration_minutes: DurationMinutes
+    modality: Modality
+    user_timezone: str
+    status: AppointmentStatus
+    created_at: UtcTime
+    expires_at: UtcTime | None
+    cancelled_by: Role | None
+    cancellation_reason: str | None
 
 
 class AppointmentCommand(Command):

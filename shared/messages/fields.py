@@ -88,6 +88,17 @@ class Actor(Message):
     id: Identifier
 
 
+class EventData(BaseModel):
+    """What every event's value carries. Readers ignore fields that they do not know."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    type: Identifier
+    id: Identifier
+    time: UtcTime
+    version: Annotated[int, Field(ge=0)]
+
+
 class Command(Message):
     """A command's data. Its type, id and source travel in the headers."""
 

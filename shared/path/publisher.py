@@ -4,6 +4,7 @@ Messages of one batch go out as ready-made record batches, one for each partitio
 not for each message, which is where a producer in Python spends its time.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ class Publisher:
         self._client_options = client_options
         self._watchdog = watchdog
         self._producer: AIOKafkaProducer | None = None
+        self._connecting = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect.
@@ -108,9 +110,10 @@ class Publisher:
         return groups
 
     async def _connected(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            self._producer = await self._connect()
-        return self._producer
+        async with self._connecting:
+            if self._producer is None:
+                self._producer = await self._connect()
+            return self._producer
 
     async def _connect(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(

@@ -1,0 +1,26 @@
+"""Booking's stream processor: its events become notification requests, and what falls due becomes a command."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.booking.app import rules_of
+from services.booking.notices import NOTICED_EVENTS, notices_of
+from services.booking.sweeps import sweeps
+from shared.messages.booking import AppointmentEvent
+from shared.messages.fields import EventData
+from shared.runtimes import processor
+from shared.settings import Settings
+
+
+async def run_processor(settings: Settings) -> None:
+    """Run it until told to stop."""
+    rules = rules_of(settings)
+
+    def deadlines_of(event: EventData) -> Sequence[datetime]:
+        if not isinstance(event, AppointmentEvent) or event.expires_at is None:
+            return ()
+        return (event.expires_at, event.expires_at - rules.expiry_warning)
+
+    await processor.run_processor(
+        settings, "booking", events=NOTICED_EVENTS, notices_of=notices_of, deadlines_of=deadlines_of, sweeps=sweeps(rules)
+    )

@@ -1,0 +1,113 @@
+"""From events to notification requests: a pure map, no state, no transaction.
+
+The ids are derived from the causing event, so copies of an event make copies of the same request.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import structlog
+
+from shared.codec.dead_letters import dead_letter_of, encode_dead_letter
+from shared.codec.decode import Unreadable
+from shared.codec.encode import encode_command, source_of
+from shared.codec.events import ReceivedEvent, decode_event
+from shared.codec.record import OutgoingMessage, Record
+from shared.messages.fields import EventData
+from shared.messages.notify import About, ParameterValue, Priority, SendNotification, Template
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing to tell one person.
+
+    Attributes:
+        recipient_id: who.
+        template: what.
+        params: the ids, times and amounts in the text.
+        about: the entity.
+        priority: whether it passes quiet hours.
+    """
+
+    recipient_id: str
+    template: Template
+    params: Mapping[str, ParameterValue]
+    about: About
+    priority: Priority = Priority.NORMAL
+
+
+def notification_id(event_id: str, recipient_id: str, template: Template) -> str:
+    """One cause, one recipient, one template: one notification, however often it is asked for."""
+    return "ntf_" + blake2b(f"{event_id}\n{recipient_id}\n{template}".encode(), digest_size=16).hexdigest()
+
+
+class NoticesHandler:
+    """Turns a batch of events into notification requests."""
+
+    def __init__(  # noqa: PLR0913 - what the map is made of
+        self,
+        service: str,
+        *,
+        events: Mapping[str, type[EventData]],
+        notices_of: Callable[[EventData], Sequence[Notice]],
+        seen: Callable[[EventData], None],
+        topic: str,
+        consumer_group: str,
+    ) -> None:
+        """Make it.
+
+        Args:
+            service: whose events these are.
+            events: the types that cause notices.
+            notices_of: the map.
+            seen: is told of every event; a sweep learns of new deadlines so.
+            topic: notify's commands topic.
+            consumer_group: whose dead letters these are.
+        """
+        self._service = service
+        self._events = events
+        self._notices_of = notices_of
+        self._seen = seen
+        self._topic = topic
+        self._consumer_group = consumer_group
+
+    async def handle(self, records: Sequence[Record]) -> list[OutgoingMessage]:
+        """The requests that these events cause, and dead letters for what cannot be read."""
+        messages: list[OutgoingMessage] = []
+        for record in records:
+            decoded = decode_event(record, self._events)
+            if isinstance(decoded, Unreadable):
+                letter = dead_letter_of(decoded)
+                assert letter is not None
+                _log.warning("Dead letter", reason=letter.reason, topic=record.topic, partition=record.partition, offset=record.offset)
+                messages.append(encode_dead_letter(letter, service=self._consumer_group, group=self._consumer_group))
+            elif decoded is not None:
+                self._seen(decoded.data)
+                messages += [self._request(decoded, notice) for notice in self._notices_of(decoded.data)]
+        return messages
+
+    def _request(self, event: ReceivedEvent, notice: Notice) -> OutgoingMessage:
+        identifier = notification_id(event.data.id, notice.recipient_id, notice.template)
+        command = SendNotification(
+            notification_id=identifier,
+            recipient_id=notice.recipient_id,
+            template=notice.template,
+            params=dict(notice.params),
+            priority=notice.priority,
+            about=notice.about,
+        )
+        context = {"correlationid": event.correlation_id, "causationid": event.data.id}
+        if event.traceparent is not None:
+            context["traceparent"] = event.traceparent
+        return encode_command(
+            command,
+            topic=self._topic,
+            source=source_of(self._service),
+            identifier=identifier,
+            # The cause's own time: every copy of the request is the same to the byte.
+            time=event.data.time,
+            context=context,
+        )

@@ -1,0 +1,161 @@
+"""The Faust runtime: stream processors on the one path.
+
+Faust acknowledges an event when an agent raises, is cancelled or cannot decode it, and ``take()`` even when its block
+raises. So nothing is left to it: events are taken without acknowledgement and as raw bytes, handed to a bounded queue,
+and acknowledged by this adapter in the order of their offsets, after what they caused was published.
+"""
+
+import asyncio
+import ssl
+import tempfile
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import faust
+import structlog
+from faust.types import EventT
+
+from shared.codec.record import Headers, Record
+from shared.path.pipeline import Pipeline
+from shared.settings import Settings
+
+_STOP_SECONDS: Final = 15.0
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class FaustRecord:
+    """A Faust event as a record of the path."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    event: EventT[Any]
+
+
+class FaustRuntime:
+    """Reads a topic as a Faust stream processor, and acknowledges after what the events caused was published."""
+
+    def __init__(self, settings: Settings, *, topic: str, consumer_group: str) -> None:
+        """Make the app; nothing is connected yet."""
+        self._batch_max_records = settings.batch_max_records
+        self._queue: asyncio.Queue[FaustRecord] = asyncio.Queue(maxsize=2 * settings.batch_max_records)
+        self._stopping = asyncio.Event()
+        # Faust insists on a folder for tables; there are none.
+        self._folder = tempfile.TemporaryDirectory(prefix="caremesh-faust-")
+        self._app = _make_app(settings, consumer_group, self._folder.name)
+        source = self._app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        self._app.agent(source, name="processor")(self._take)
+
+    def stop(self) -> None:
+        """End after the batches in hand."""
+        self._stopping.set()
+
+    async def acknowledge(self, records: Sequence[Record]) -> None:
+        """Tell Faust that the events are done, strictly in the order of their offsets."""
+        for record in records:
+            assert isinstance(record, FaustRecord)
+            record.event.ack()
+
+    async def run(self, pipeline: Pipeline, beside: Iterable[Coroutine[Any, Any, None]] = ()) -> None:
+        """Process until stopped.
+
+        Args:
+            pipeline: where the events go.
+            beside: what runs as long as this does, such as sweeps.
+
+        Raises:
+            RuntimeError: Faust has crashed; its own log says why.
+            Exception: what a handler cannot go on after.
+        """
+        working = [asyncio.create_task(part) for part in (self._batch(pipeline), pipeline.run(), *beside)]
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await self._app.start()
+            crashing = asyncio.create_task(self._app.wait_until_stopped())
+            await asyncio.wait([*working, stopping, crashing], return_when=asyncio.FIRST_COMPLETED)
+            for task in working:
+                if task.done():
+                    task.result()
+            if not self._stopping.is_set():
+                message = f"Faust has stopped on its own: {self._app.crash_reason!r}"
+                raise RuntimeError(message)
+        finally:
+            await self._stop_app()
+            for task in (*working, stopping):
+                task.cancel()
+
+    async def _stop_app(self) -> None:
+        try:
+            # It waits for the events in hand to be acknowledged; what is not will come again.
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._app.stop()
+        except TimeoutError:
+            _log.warning("Faust did not stop in time; events in hand will be delivered again")
+
+    async def _take(self, stream: Any) -> None:  # noqa: ANN401 - a Faust stream
+        async for event in stream.noack().events():
+            await self._queue.put(_record(event))
+
+    async def _batch(self, pipeline: Pipeline) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < self._batch_max_records and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            await pipeline.submit(batch)
+
+
+def _record(event: EventT[Any]) -> FaustRecord:
+    message = event.message
+    headers = message.headers
+    return FaustRecord(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp=round(message.timestamp * 1000),
+        key=message.key,
+        value=message.value,
+        headers=list(headers.items()) if isinstance(headers, dict) else list(headers or ()),
+        event=event,
+    )
+
+
+def _make_app(settings: Settings, consumer_group: str, folder: str) -> faust.App:
+    return faust.App(
+        consumer_group,
+        broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap_servers.split(",")],
+        broker_credentials=_credentials(settings),
+        # Exactly-once crashes on rebalances, and could not reach into PostgreSQL; the path is idempotent instead.
+        processing_guarantee="at_least_once",
+        broker_commit_interval=1.0,
+        consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=True,
+        store="memory://",
+        datadir=folder,
+        web_enabled=False,
+        autodiscover=False,
+        loop=asyncio.get_running_loop(),
+    )
+
+
+def _credentials(settings: Settings) -> object:
+    """How to be let in; credentials without a TLS context would silently travel in the clear."""
+    context = None
+    if settings.kafka_security_protocol in {"SSL", "SASL_SSL"}:
+        context = ssl.create_default_context(cafile=settings.kafka_ca_file)
+    if settings.kafka_security_protocol.startswith("SASL_"):
+        return faust.SASLCredentials(
+            username=settings.kafka_sasl_username,
+            password=settings.kafka_sasl_password.get_secret_value(),
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context=context) if context is not None else None
