@@ -21,7 +21,7 @@ class EmbeddedOptions(BaseSettings):
         default=None, description="A Java runtime (17 or newer) to use instead of the one that the wheel brings."
     )
     cache: Path | None = Field(default=None, description="The folder for downloads, shared by every home; empty: the user's cache folder.")
-    kafka_heap_mib: int = Field(default=256, ge=96, le=65_536, description="The Java heap of the embedded Kafka at the most.")
+    kafka_heap_mib: int = Field(default=384, ge=96, le=65_536, description="The Java heap of the embedded Kafka at the most.")
 
     def cache_folder(self) -> Path:
         """Return the folder that holds downloads for every home of this user; it need not exist yet."""
