@@ -8,7 +8,12 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+)
 
 from shared.auditor.core import Audit
 from shared.auditor.records import Record, Scope, Topics
@@ -21,6 +26,9 @@ _PARTITION_FETCH_BYTES: Final = 2 * 1024 * 1024
 _WAIT_STEP_SECONDS: Final = 0.25
 #: The broker has records and gives none for so long: it is down, or the topic was deleted.
 _SILENCE_SECONDS: Final = 30.0
+#: The first question for a group makes a fresh broker create the topic of the commits, which takes a moment.
+_COORDINATOR_PATIENCE_SECONDS: Final = 15.0
+_COORDINATOR_IS_COMING: Final = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 
 
 class CannotLookError(Exception):
@@ -106,15 +114,18 @@ class _Reader:
         Raises:
             CannotLookError: a topic is not there. Asking for all topics creates none.
         """
-        existing = await self.consumer.topics()
+        existing = await self.admin.list_topics()
         missing = [topic for topic in self.topics.all if topic not in existing]
         if missing:
             message = f"These topics are not there: {', '.join(missing)}. Is the prefix right, and were they created?"
             raise CannotLookError(message)
-        return {
-            topic: [TopicPartition(topic, number) for number in sorted(self.consumer.partitions_for_topic(topic) or ())]
-            for topic in self.topics.all
-        }
+        described = await self.admin.describe_topics(list(self.topics.all))
+        places = {topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"]) for topic in described}
+        unknown = [topic for topic in self.topics.all if not places.get(topic)]
+        if unknown:
+            message = f"Kafka does not tell the partitions of these topics: {', '.join(unknown)}. May this client describe them?"
+            raise CannotLookError(message)
+        return {topic: [TopicPartition(topic, number) for number in places[topic]] for topic in self.topics.all}
 
     async def wait_until_idle(self, partitions: Mapping[str, list[TopicPartition]], wait_seconds: float) -> None:
         """Return when both groups have committed all that lies in their topics, or when the time is up."""
@@ -184,8 +195,16 @@ class _Reader:
         return decided, noticed
 
     async def _committed_by(self, group: str, topic: str) -> dict[int, int]:
-        committed = await self.admin.list_consumer_group_offsets(group)
-        return {place.partition: entry.offset for place, entry in committed.items() if place.topic == topic and entry.offset >= 0}
+        until = time.monotonic() + _COORDINATOR_PATIENCE_SECONDS
+        while True:
+            try:
+                committed = await self.admin.list_consumer_group_offsets(group)
+            except _COORDINATOR_IS_COMING:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(_WAIT_STEP_SECONDS)
+            else:
+                return {place.partition: entry.offset for place, entry in committed.items() if place.topic == topic and entry.offset >= 0}
 
 
 def _is_reached(ends: Mapping[TopicPartition, int], committed: Mapping[int, int]) -> bool:

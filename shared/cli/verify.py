@@ -59,7 +59,9 @@ def _print(report: Report, output: Console) -> None:
             counts.add_row(name.replace("_", " "), str(count))
     output.print(counts)
     if report.passed:
-        output.print("Every promise was kept.", style="green")
+        under_way = report.counts.in_flight_commands + report.counts.in_flight_notifications
+        more = f" {under_way} are still under way: `--wait SECONDS` waits for them." if under_way else ""
+        output.print(f"Every promise was kept.{more}", style="green", markup=False)
         return
     proofs = Table("broken promise", "what happened", "proof", show_lines=True)
     for violation in report.violations:
