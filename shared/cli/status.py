@@ -118,14 +118,13 @@ def _service(process: MeshProcess, group: GroupStatus, state: MeshState | None) 
 
 def _print_table(status: MeshStatus, output: Console) -> None:
     if status.services:
-        table = Table("service", "ready", "process", "restarts", "group", "state", "members", "partitions")
+        table = Table("service", "ready", "process", "restarts", "group", "members", "partitions")
         for name, service in status.services.items():
             table.add_row(
                 name,
                 "[green]yes" if service["ready"] else "[red]no",
                 str(service["pid"] or "-"),
                 str(service["restarts"] if service["restarts"] is not None else "-"),
-                service["group"],
                 service["state"],
                 str(service["members"]),
                 f"{service['partitions_assigned']}/{service['partitions']}",
