@@ -161,10 +161,11 @@ async def _rows(connection: AsyncConnection, statement: Any, parameters: Mapping
 
 
 async def _pending(connection: AsyncConnection, patients: set[str], times: Sequence[datetime]) -> dict[str, Pending]:
-    rows = await connection.execute(_PENDING, {"patients": list(patients), "first": min(times), "last": max(times)})
-    pending = {patient: Pending() for patient in patients}
+    last = max(times)
+    rows = await connection.execute(_PENDING, {"patients": list(patients), "first": min(times), "last": last})
+    pending = {patient: Pending(last) for patient in patients}
     for patient, opened, deadlines in rows:
-        pending[patient] = Pending(opened, deadlines or [])
+        pending[patient] = Pending(last, opened, deadlines or [])
     return pending
 
 

@@ -20,10 +20,12 @@ class Pending:
     """How many of a patient's appointments wait for an answer.
 
     Attributes:
-        open: those whose deadline lies after every command of the batch.
-        deadlines: the deadlines of the others: whether they count depends on the command.
+        last: the log time of the batch's last booking.
+        open: how many deadlines lie after that; those that had passed before the first booking are not counted at all.
+        deadlines: the deadlines between the two, and of what was booked in this batch: whether they count depends on the command.
     """
 
+    last: datetime
     open: int = 0
     deadlines: list[datetime] = field(default_factory=list)
 
@@ -35,7 +37,7 @@ class Pending:
         """One of them was answered or closed."""
         if deadline in self.deadlines:
             self.deadlines.remove(deadline)
-        else:
+        elif deadline > self.last:
             self.open -= 1
 
 

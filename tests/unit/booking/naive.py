@@ -1,0 +1,232 @@
+"""Booking again, as plainly as it can be said: one list, every rule a loop over all of it. And random days to compare by."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from hypothesis import strategies as st
+
+from services.booking.domain.appointment import Appointment, Rules
+from services.booking.working_set import Appointments, Pending
+from shared.codec.decode import Received
+from shared.messages.booking import AppointmentStatus, BookAppointment, BookingCommand
+from shared.messages.events import Event
+from tests.examples import (
+    MILLISECOND,
+    NOW,
+    doctor,
+    example_booking,
+    example_cancel,
+    example_confirm,
+    example_decline,
+    example_expire,
+    example_warning,
+    hours,
+    minutes,
+    patient,
+    received,
+)
+
+NAIVE_RULES: Final = Rules(pending_expiry=hours(6), expiry_warning=hours(1), max_pending_per_patient=2, max_ahead=timedelta(days=2))
+OPEN: Final = ("pending", "confirmed")
+
+
+@dataclass
+class Entry:
+    """One appointment in the list."""
+
+    identifier: str
+    doctor_id: str
+    patient_id: str
+    starts_at: datetime
+    ends_at: datetime
+    expires_at: datetime
+    status: str = "pending"
+    version: int = 1
+    warned: bool = False
+    changed_at: datetime = NOW
+
+    def lapsed(self, now: datetime) -> bool:
+        return self.status == "pending" and now > self.expires_at
+
+    def holds(self, now: datetime) -> bool:
+        return self.status in OPEN and not self.lapsed(now)
+
+    def meets(self, other: "Entry") -> bool:
+        return not (self.ends_at <= other.starts_at or other.ends_at <= self.starts_at)
+
+
+class Naive:
+    """The list, and what each command comes to."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def decide(self, command: Received) -> list[str]:
+        """The last words of the events' types, or the reason of the refusal; closed ones with their id."""
+        content, now = command.content, command.log_time
+        if isinstance(content, BookAppointment):
+            return self._book(content, now)
+        assert isinstance(content, BookingCommand)
+        found = [entry for entry in self.entries if entry.identifier == content.appointment_id and entry.doctor_id == content.doctor_id]
+        if not found:
+            return ["appointment_not_found"]
+        entry = found[0]
+        return [self._change(entry, content.type.split(".")[2], max(now, entry.changed_at))]
+
+    def _book(self, command: BookAppointment, now: datetime) -> list[str]:
+        assert command.appointment_id is not None
+        asked = Entry(
+            command.appointment_id,
+            command.doctor_id,
+            command.patient_id,
+            command.starts_at,
+            command.starts_at + minutes(command.duration_minutes),
+            min(now + NAIVE_RULES.pending_expiry, command.starts_at),
+            changed_at=now,
+        )
+        if asked.starts_at < now:
+            return ["starts_in_the_past"]
+        if asked.starts_at > now + NAIVE_RULES.max_ahead:
+            return ["too_far_ahead"]
+        if any(entry.identifier == asked.identifier for entry in self.entries):
+            return ["appointment_exists"]
+        waiting = [e for e in self.entries if e.patient_id == asked.patient_id and e.status == "pending" and not e.lapsed(now)]
+        if len(waiting) >= NAIVE_RULES.max_pending_per_patient:
+            return ["too_many_pending"]
+        if any(e.doctor_id == asked.doctor_id and e.holds(now) and e.meets(asked) for e in self.entries):
+            return ["slot_already_booked"]
+        if any(e.patient_id == asked.patient_id and e.holds(now) and e.meets(asked) for e in self.entries):
+            return ["patient_already_booked"]
+        closed = [e for e in self.entries if e.doctor_id == asked.doctor_id and e.lapsed(now) and e.meets(asked)]
+        for entry in closed:
+            entry.status, entry.version, entry.changed_at = "cancelled", entry.version + 1, entry.expires_at
+        self.entries.append(asked)
+        return ["booked", *sorted(f"expired {entry.identifier}" for entry in closed)]
+
+    def _change(self, entry: Entry, verb: str, now: datetime) -> str:
+        allowed = OPEN if verb == "cancel" else ("pending",)
+        if entry.status not in allowed:
+            return "wrong_status"
+        if verb == "warn_expiry":
+            return self._warn(entry, now)
+        if verb == "expire":
+            if not entry.lapsed(now):
+                return "not_due"
+            now = entry.expires_at
+        elif entry.lapsed(now):
+            return "expired"
+        entry.status = "confirmed" if verb == "confirm" else "cancelled"
+        entry.version += 1
+        entry.changed_at = now
+        return {"confirm": "confirmed", "decline": "declined", "cancel": "cancelled", "expire": f"expired {entry.identifier}"}[verb]
+
+    def _warn(self, entry: Entry, now: datetime) -> str:
+        if entry.warned:
+            return "already_warned"
+        if entry.lapsed(now):
+            return "expired"
+        if now < entry.expires_at - NAIVE_RULES.expiry_warning:
+            return "not_due"
+        entry.warned = True
+        return "expiring"
+
+
+def words_of(events: Sequence[Event]) -> list[str]:
+    """What ``Naive.decide`` would have said."""
+    words = []
+    for event in events:
+        word = event.type.split(".")[2]
+        if word == "rejected":
+            word = str(event.body["reason"])
+        elif word == "expired":
+            word = f"expired {event.subject}"
+        words.append(word)
+    return [words[0], *sorted(words[1:])]
+
+
+class Shelf:
+    """A store in memory: what the tables hold, and what a batch loads of it."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Appointment] = {}
+
+    def decide(self, batch: Sequence[Received]) -> list[list[Event]]:
+        """Decide a batch in one working set, and keep what it changed."""
+        working_set = Appointments(NAIVE_RULES, self.rows.values(), self._pending(batch))
+        events = [working_set.decide(command) for command in batch]
+        for appointment in [*working_set.booked, *working_set.changed]:
+            self.rows[appointment.appointment_id] = appointment
+        return events
+
+    def _pending(self, batch: Sequence[Received]) -> Mapping[str, Pending]:
+        books = [(command.log_time, command.content) for command in batch if isinstance(command.content, BookAppointment)]
+        if not books:
+            return {}
+        first, last = min(time for time, _ in books), max(time for time, _ in books)
+        return {book.patient_id: self._pending_of(book.patient_id, first, last) for _, book in books}
+
+    def _pending_of(self, patient_id: str, first: datetime, last: datetime) -> Pending:
+        deadlines = [
+            row.expires_at
+            for row in self.rows.values()
+            if row.patient_id == patient_id and row.status is AppointmentStatus.PENDING and row.expires_at is not None
+        ]
+        return Pending(last, sum(deadline > last for deadline in deadlines), [d for d in deadlines if first <= d <= last])
+
+
+_IDS: Final = st.integers(0, 7).map(lambda number: f"apt-{number}")
+_DOCTORS: Final = st.sampled_from(["doctor-0", "doctor-1"])
+_PATIENTS: Final = st.sampled_from(["patient-0", "patient-1", "patient-2"])
+#: Starts and deadlines that meet exactly, and by a millisecond not.
+_STARTS: Final = st.builds(
+    lambda quarters, shift: NOW + minutes(15 * quarters) + shift * MILLISECOND, st.integers(-2, 60), st.sampled_from([0, 0, 0, 1, -1])
+)
+_LENGTHS: Final = st.sampled_from([15, 30, 60, 480])
+_PAUSES: Final = st.sampled_from([timedelta(), MILLISECOND, minutes(15), hours(1), hours(6), hours(6) + MILLISECOND, hours(11)])
+_BOOKINGS: Final = st.builds(
+    lambda identifier, doctor_id, patient_id, starts_at, duration: example_booking(
+        appointment_id=identifier, doctor_id=doctor_id, patient_id=patient_id, starts_at=starts_at, duration_minutes=duration
+    ),
+    _IDS,
+    _DOCTORS,
+    _PATIENTS,
+    _STARTS,
+    _LENGTHS,
+)
+_ANSWERS: Final = st.builds(
+    lambda example, identifier, doctor_id: example(appointment_id=identifier, doctor_id=doctor_id),
+    st.sampled_from([
+        example_confirm,
+        example_decline,
+        lambda *, appointment_id, doctor_id: example_cancel(
+            appointment_id=appointment_id, doctor_id=doctor_id, actor=doctor(doctor_id)
+        ),
+        example_expire,
+        example_warning,
+    ]),
+    _IDS,
+    _DOCTORS,
+)
+_COMMANDS: Final = st.one_of(_BOOKINGS, _BOOKINGS, _ANSWERS)
+
+
+def _at_their_times(steps: Iterable[tuple[BookingCommand, timedelta]], *, back: Sequence[timedelta] = ()) -> list[Received]:
+    now, commands = NOW, []
+    for index, (command, pause) in enumerate(steps):
+        now += pause
+        skew = back[index % len(back)] if back else timedelta()
+        commands.append(received(command, identifier=f"command-{index}", at=now - skew, offset=index))
+    return commands
+
+
+#: What happens on a day: commands in log order.
+days = st.lists(st.tuples(_COMMANDS, _PAUSES), min_size=1, max_size=25).map(_at_their_times)
+#: The same, from two partitions whose records do not come in the order of time.
+days_of_two_partitions = st.builds(
+    lambda steps, skew: _at_their_times(steps, back=[timedelta(), skew]),
+    st.lists(st.tuples(_COMMANDS, _PAUSES), min_size=1, max_size=25),
+    st.sampled_from([timedelta(), MILLISECOND, hours(1), hours(6)]),
+)
+cuts = st.lists(st.integers(1, 10), min_size=1, max_size=10)
