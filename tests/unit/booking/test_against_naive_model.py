@@ -1,0 +1,82 @@
+"""Random days, decided by the service and by the naive model: the same, and never two in one place."""
+
+from datetime import datetime
+from itertools import combinations
+
+from hypothesis import given, settings
+
+from services.booking.domain.appointment import Appointment
+from shared.codec.decode import Received
+from shared.messages.booking import AppointmentStatus
+from shared.messages.events import Event
+from tests.unit.booking.naive import NAIVE_RULES, Naive, Shelf, cuts, days, days_of_two_partitions, words_of
+
+
+@settings(max_examples=300, deadline=None)
+@given(days)
+def test_every_command_comes_to_what_the_naive_model_says(day: list[Received]) -> None:
+    naive, shelf = Naive(), Shelf()
+    for command in day:
+        expected = naive.decide(command)
+        assert words_of(shelf.decide([command])[0]) == expected
+    kept = {row.appointment_id: (str(row.status), row.version) for row in shelf.rows.values()}
+    assert kept == {entry.identifier: (entry.status, entry.version) for entry in naive.entries}
+
+
+@settings(max_examples=150, deadline=None)
+@given(days)
+def test_nobody_is_ever_in_two_places_and_nobody_waits_for_more_than_allowed(day: list[Received]) -> None:
+    shelf = Shelf()
+    for command in day:
+        shelf.decide([command])
+        now = command.log_time
+        holding = [row for row in shelf.rows.values() if row.holds_slot(now)]
+        for one, other in combinations(holding, 2):
+            if one.doctor_id == other.doctor_id or one.patient_id == other.patient_id:
+                assert not _share_a_moment(one, other)
+        for patient_id in {row.patient_id for row in holding}:
+            waiting = [row for row in holding if row.patient_id == patient_id and row.status is AppointmentStatus.PENDING]
+            assert len(waiting) <= NAIVE_RULES.max_pending_per_patient
+
+
+@settings(max_examples=150, deadline=None)
+@given(days)
+def test_versions_have_no_gaps_and_only_changes_of_state_raise_them(day: list[Received]) -> None:
+    shelf = Shelf()
+    versions: dict[str, int] = {}
+    times: dict[str, datetime] = {}
+    for event in (event for events in shelf.decide(day) for event in events):
+        assert event.subject is not None
+        before = versions.get(event.subject, 0)
+        if event.type.endswith((".rejected.v1", ".expiring.v1")):
+            # A refusal may be about an appointment of another doctor: it does not exist for who asked.
+            assert event.version in {before, 0}
+            continue
+        assert event.version == before + 1
+        versions[event.subject] = event.version
+        assert event.time >= times.get(event.subject, event.time)
+        times[event.subject] = event.time
+
+
+@settings(max_examples=300, deadline=None)
+@given(days_of_two_partitions, cuts)
+def test_a_batch_decides_the_same_as_its_commands_one_by_one(day: list[Received], lengths: list[int]) -> None:
+    at_once, one_by_one = Shelf(), Shelf()
+    position, cut = 0, 0
+    while position < len(day):
+        batch = day[position : position + lengths[cut % len(lengths)]]
+        position, cut = position + len(batch), cut + 1
+        expected = [_said(one_by_one.decide([command])[0]) for command in batch]
+        assert [_said(events) for events in at_once.decide(batch)] == expected
+    assert at_once.rows == one_by_one.rows
+
+
+def _said(events: list[Event]) -> list[object]:
+    # Whether the winner lay in the same batch changes the words of a refusal, and nothing else.
+    return [
+        (event.type, event.key, event.subject, event.time, event.version, {**event.body, "message": None}) for event in events
+    ]
+
+
+def _share_a_moment(one: Appointment, other: Appointment) -> bool:
+    return max(one.starts_at, other.starts_at) < min(one.ends_at, other.ends_at)
