@@ -110,7 +110,7 @@ def _service(process: MeshProcess, group: GroupStatus, state: MeshState | None) 
         "restarts": state.restarts.get(process.name, 0) if state is not None else None,
         "group": group.group,
         "state": group.state,
-        "members": group.members,
+        "members": len(group.members),
         "partitions_assigned": group.partitions_assigned,
         "partitions": group.partitions,
     }

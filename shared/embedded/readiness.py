@@ -5,14 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from aiokafka import AIOKafkaClient
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.group import LeaveGroupRequest
 
 from shared.kafka_client import client_options
 from shared.settings import Settings
 
 _COORDINATOR_PROBE_SECONDS = 0.05
+#: What Kafka says about a group while its coordinator comes up.
+_NOT_YET = frozenset({"GroupCoordinatorNotAvailableError", "GroupLoadInProgressError", "NotCoordinatorForGroupError"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +26,8 @@ class GroupStatus:
     group: str
     #: Kafka's word: Stable, PreparingRebalance, CompletingRebalance, Empty, Dead; or why Kafka could not say.
     state: str
-    members: int = 0
+    #: The ids that Kafka gave to the members.
+    members: frozenset[str] = frozenset()
     partitions_assigned: int = 0
     #: Of the topics that the members subscribe to.
     partitions: int = 0
@@ -39,6 +44,8 @@ class ReadinessProbe:
     def __init__(self, settings: Settings) -> None:
         """Name the Kafka; its address is filled in."""
         self._admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=5_000)
+        # The admin client has no call to take a member out of a group.
+        self._client = AIOKafkaClient(**client_options(settings), request_timeout_ms=5_000)
 
     async def __aenter__(self) -> Self:
         """Connect.
@@ -48,28 +55,36 @@ class ReadinessProbe:
         """
         try:
             await self._admin.start()
+            await self._client.bootstrap()
         except BaseException:
-            await self._admin.close()
+            await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *exception: object) -> None:
         """Disconnect."""
         await self._admin.close()
+        await self._client.close()
 
     async def wait_coordinators(self, groups: Sequence[str]) -> None:
-        """Return once Kafka has a coordinator for each of these groups.
+        """Return once Kafka can speak about each of these groups.
 
-        Whoever asks a fresh broker first is told that there is none, and thereby makes it create the topic of offsets: consumers that start
-        after this join at once.
+        Whoever asks a fresh broker first is told that there is no coordinator, and thereby makes it create the topic of offsets: consumers that
+        start after this join at once.
         """
         for group in groups:
-            while True:
-                try:
-                    await self._admin.find_coordinator(group)
-                    break
-                except GroupCoordinatorNotAvailableError:
-                    await asyncio.sleep(_COORDINATOR_PROBE_SECONDS)
+            while (await self._group(group)).state in _NOT_YET:  # noqa: ASYNC110  Kafka tells nobody when it is done
+                await asyncio.sleep(_COORDINATOR_PROBE_SECONDS)
+
+    async def dismiss_members(self, groups: Sequence[str]) -> None:
+        """Take out of these groups whoever is in them: members of a mesh that was killed, which Kafka would otherwise wait for.
+
+        Only for a Kafka that nobody else can have members on.
+        """
+        for status in await self.groups(groups):
+            for member in status.members:
+                coordinator = await self._admin.find_coordinator(status.group)
+                await self._client.send(coordinator, LeaveGroupRequest(status.group, member))
 
     async def groups(self, names: Sequence[str]) -> list[GroupStatus]:
         """Return the status of these groups, in this order; what Kafka cannot say now becomes its ``state``."""
@@ -79,17 +94,20 @@ class ReadinessProbe:
     async def _group(self, name: str) -> GroupStatus:
         try:
             (response,) = await self._admin.describe_consumer_groups([name])
-            _, _, state, _, _, members, *_ = response.groups[0]
+            error_code, _, state, _, _, members, *_ = response.groups[0]
+            if error_code:
+                return GroupStatus(group=name, state=for_code(error_code).__name__)
             topics: set[str] = set()
             assigned: set[tuple[str, int]] = set()
             # While a group rebalances, what its members sent is empty.
             for _, _, _, metadata, assignment, *_ in members if state == "Stable" else ():
                 topics |= set(ConsumerProtocolMemberMetadata.decode(metadata).subscription)
                 assigned |= _partitions(assignment)
+            ids = frozenset(member[0] for member in members)
             partitions = await self._partition_count(sorted(topics))
         except (KafkaError, OSError) as error:
             return GroupStatus(group=name, state=type(error).__name__)
-        return GroupStatus(group=name, state=state, members=len(members), partitions_assigned=len(assigned), partitions=partitions)
+        return GroupStatus(group=name, state=state, members=ids, partitions_assigned=len(assigned), partitions=partitions)
 
     async def _partition_count(self, topics: list[str]) -> int:
         if not topics:

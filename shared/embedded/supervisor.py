@@ -21,7 +21,7 @@ from shared.embedded.locking import HomeLock
 from shared.embedded.logfile import open_log, tail
 from shared.embedded.postgres import PostgresServer
 from shared.embedded.process import Child, Identity, end_leftovers
-from shared.embedded.readiness import ReadinessProbe
+from shared.embedded.readiness import GroupStatus, ReadinessProbe
 from shared.embedded.service import ServiceUnit
 from shared.embedded.state import MeshState
 from shared.mesh import MESH, MeshProcess, modules
@@ -88,6 +88,7 @@ class Supervisor:
         self._services: list[ServiceUnit] = []
         self._restarts: Counter[str] = Counter()
         self._keepers: list[asyncio.Task[None]] = []
+        self._former_members: set[str] = set()
         self._stop_wanted = asyncio.Event()
         self._stops_asked = 0
 
@@ -182,9 +183,12 @@ class Supervisor:
             self._watch(self._kafka, settings)
         try:
             await create_topics(settings)
-            async with ReadinessProbe(settings) as probe:
+            async with asyncio.timeout(_READY_TIMEOUT_SECONDS), ReadinessProbe(settings) as probe:
                 await probe.wait_coordinators(self._groups(settings))
-        except (KafkaError, OSError) as error:
+                if self._kafka is not None:
+                    await probe.dismiss_members(self._groups(settings))
+                self._former_members = {member for status in await probe.groups(self._groups(settings)) for member in status.members}
+        except (KafkaError, OSError) as error:  # a time-out is an OSError
             message = f"The topics could not be created on {settings.kafka_bootstrap_servers} ({type(error).__name__}: {error})."
             raise EmbeddedError(message) from error
 
@@ -216,7 +220,7 @@ class Supervisor:
         try:
             async with asyncio.timeout(_READY_TIMEOUT_SECONDS):
                 async with ReadinessProbe(settings) as probe:
-                    while unready := [status for status in await probe.groups(self._groups(settings)) if not status.ready]:
+                    while unready := [status for status in await probe.groups(self._groups(settings)) if not self._has_come_up(status)]:
                         waiting = ", ".join(f"{status.group} ({status.state})" for status in unready)
                         self._give_up_on_the_dying()
                         await asyncio.sleep(_READY_PROBE_SECONDS)
@@ -229,6 +233,10 @@ class Supervisor:
         except (KafkaError, OSError) as error:
             message = f"Kafka at {settings.kafka_bootstrap_servers} is not to be reached ({type(error).__name__}: {error})."
             raise EmbeddedError(message) from error
+
+    def _has_come_up(self, status: GroupStatus) -> bool:
+        """Whether the group is ready, and not by members from before our time: those of a mesh that was killed may look alive for a while."""
+        return status.ready and not status.members <= self._former_members
 
     def _groups(self, settings: Settings) -> list[str]:
         return [process.group(settings.topic_prefix) for process in self._processes]

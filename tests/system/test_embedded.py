@@ -23,6 +23,8 @@ from shared.embedded.kafka import KafkaServer
 from shared.embedded.options import EmbeddedOptions
 from shared.embedded.postgres import PostgresServer
 from shared.embedded.process import Identity
+from shared.embedded.readiness import ReadinessProbe
+from shared.mesh import MESH
 from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -277,8 +279,35 @@ async def test_a_killed_supervisor_takes_everything_along_and_the_next_one_finds
     mesh.wait_ready()
     assert leftover.wait(5) == -signal.SIGTERM
     assert "Ended what an earlier mesh had left behind: stub-consumer." in mesh.messages.read_text()
+    # Ready means the new processes, not those that Kafka had not yet missed.
     again = resolve(Settings(home=mesh.home))
+    async with ReadinessProbe(again) as probe:
+        groups = await probe.groups(["telemed-stub-consumer", "telemed-stub-processor"])
+    assert [(len(group.members), group.ready) for group in groups] == [(1, True), (1, True)]
     assert (again.kafka_bootstrap_servers, again.database_url) == (endpoints.kafka_bootstrap_servers, endpoints.database_url)
     connection = await asyncpg.connect(url)
     assert await connection.fetchval("SELECT count(*) FROM t") == 0
     await connection.close()
+
+
+def test_the_command_line_runs_the_whole_mesh_and_says_how_it_is(tmp_path: Path) -> None:
+    caremesh = [sys.executable, "-m", "shared.cli.main"]
+    environment = os.environ | {"CAREMESH_HOME": str(tmp_path)}
+    messages = tmp_path / "messages"
+    with messages.open("w") as errors:
+        up = subprocess.Popen([*caremesh, "up"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
+    assert up.stdout is not None
+    lines = [up.stdout.readline().split() for _ in range(3)]
+    assert lines[0] == ["ready"], messages.read_text()
+
+    asked = subprocess.run([*caremesh, "status", "--json"], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    status = json.loads(asked.stdout)
+    assert status["ready"]
+    assert lines[1:] == [["kafka", status["kafka"]], ["database", status["database"]]]
+    assert {process.name for process in MESH} == set(status["services"])
+
+    up.send_signal(signal.SIGINT)
+    assert up.wait(30) == 0
+    asked = subprocess.run([*caremesh, "status", "--json"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert asked.returncode == 1
+    assert json.loads(asked.stdout)["ready"] is False
