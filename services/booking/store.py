@@ -67,8 +67,9 @@ appointments: Final = Table(
     # The last wall behind the locks, and the way to a doctor's open appointments around a time.
     Index("appointments_hold_a_slot_once", "doctor_id", "starts_at", unique=True, postgresql_where=text(_HOLDS_SLOT)),
     Index("appointments_of_a_patient", "patient_id", "starts_at", postgresql_where=text(_HOLDS_SLOT)),
-    Index("appointments_due", "expires_at", postgresql_where=text("status = 'pending'")),
-    Index("appointments_to_warn", "expires_at", postgresql_where=text("status = 'pending' AND warned_at IS NULL")),
+    # Not on the status: else the planner may count a patient's pending ones by walking over everybody's.
+    Index("appointments_due", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+    Index("appointments_to_warn", "expires_at", postgresql_where=text("expires_at IS NOT NULL AND warned_at IS NULL")),
     comment="Every appointment as it stands.",
 )
 
@@ -115,14 +116,15 @@ _AROUND_OF_DOCTOR: Final = _around("doctor_id")
 _AROUND_OF_PATIENT: Final = _around("patient_id")
 
 # Those that expire while the batch's commands were appended are listed: whether they count depends on the command.
+# That a pending one holds a slot is said again for the planner: it is the condition of the patient's index.
 _PENDING: Final = text(
-    """
+    f"""
     SELECT patient_id,
            count(*) FILTER (WHERE expires_at > :last),
            array_agg(expires_at) FILTER (WHERE expires_at BETWEEN :first AND :last)
     FROM unnest(:patients) AS asked (patient)
     JOIN appointments ON patient_id = asked.patient
-    WHERE status = 'pending'
+    WHERE status = 'pending' AND {_HOLDS_SLOT}
     GROUP BY patient_id
     """,
 ).bindparams(

@@ -59,14 +59,14 @@ def _create_appointments() -> None:
         "appointments_of_a_patient", "appointments", ["patient_id", "starts_at"], schema=SCHEMA, postgresql_where=HOLDS_SLOT
     )
     op.create_index(
-        "appointments_due", "appointments", ["expires_at"], schema=SCHEMA, postgresql_where=sa.text("status = 'pending'")
+        "appointments_due", "appointments", ["expires_at"], schema=SCHEMA, postgresql_where=sa.text("expires_at IS NOT NULL")
     )
     op.create_index(
         "appointments_to_warn",
         "appointments",
         ["expires_at"],
         schema=SCHEMA,
-        postgresql_where=sa.text("status = 'pending' AND warned_at IS NULL"),
+        postgresql_where=sa.text("expires_at IS NOT NULL AND warned_at IS NULL"),
     )
 
 
