@@ -11,11 +11,12 @@ from typer.core import TyperGroup
 
 from shared.embedded.errors import EmbeddedError
 
-#: Command → its module in this package, and what the overview says of it. The module has a typer application ``app``, with one command or
-#: with several of its own, or, for a single command, a plain function ``command``.
+#: Command → its module in this package, and what the overview says of it. The module has a function of its own name (`verify` in
+#: ``verify.py``), or, for a command with commands of its own, a typer application ``app``.
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "Run the whole mesh until Ctrl-C."),
     "status": ("status", "Say whether the mesh is ready, and where it is."),
+    "verify": ("verify", "Prove from the topics that the mesh kept its promises."),
 }
 
 _EXIT_ERROR = 1
@@ -39,7 +40,7 @@ class _Commands(TyperGroup):
         application = getattr(module, "app", None)
         if application is None:
             application = typer.Typer(add_completion=False)
-            application.command(name=cmd_name)(module.command)
+            application.command(name=cmd_name)(getattr(module, module_name))
         command = typer.main.get_command(application)
         command.name = cmd_name
         command.short_help = summary

@@ -40,15 +40,15 @@ class MeshStatus:
         return json.dumps(fields | ({"problem": self.problem} if self.problem else {}), indent=2)
 
 
-def command(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False) -> None:  # noqa: FBT002
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False) -> None:  # noqa: FBT002
     """Say whether the mesh is ready, and where it is. Exit code 0 only when it is ready."""
-    status = asyncio.run(look(Settings()))
+    found = asyncio.run(look(Settings()))
     output = Console(soft_wrap=True, highlight=False)
     if as_json:
-        output.print(status.as_json(), markup=False)
+        output.print(found.as_json(), markup=False)
     else:
-        _print_table(status, output)
-    raise typer.Exit(0 if status.ready else 1)
+        _print_table(found, output)
+    raise typer.Exit(0 if found.ready else 1)
 
 
 async def look(settings: Settings) -> MeshStatus:

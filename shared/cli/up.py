@@ -13,7 +13,7 @@ from shared.embedded.supervisor import Supervisor
 from shared.settings import Settings
 
 
-def command() -> None:
+def up() -> None:
     """Run the whole mesh until Ctrl-C.
 
     Embedded Kafka and PostgreSQL run along, unless CAREMESH_KAFKA_BOOTSTRAP_SERVERS and CAREMESH_DATABASE_URL are set. Prints `ready` and
