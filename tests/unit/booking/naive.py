@@ -15,7 +15,6 @@ from shared.messages.events import Event
 from tests.examples import (
     MILLISECOND,
     NOW,
-    doctor,
     example_booking,
     example_cancel,
     example_confirm,
@@ -149,12 +148,13 @@ def words_of(events: Sequence[Event]) -> list[str]:
 class Shelf:
     """A store in memory: what the tables hold, and what a batch loads of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules = NAIVE_RULES) -> None:
+        self.rules = rules
         self.rows: dict[str, Appointment] = {}
 
     def decide(self, batch: Sequence[Received]) -> list[list[Event]]:
         """Decide a batch in one working set, and keep what it changed."""
-        working_set = Appointments(NAIVE_RULES, self.rows.values(), self._pending(batch))
+        working_set = Appointments(self.rules, self.rows.values(), self._pending(batch))
         events = [working_set.decide(command) for command in batch]
         for appointment in [*working_set.booked, *working_set.changed]:
             self.rows[appointment.appointment_id] = appointment
@@ -176,57 +176,81 @@ class Shelf:
         return Pending(last, sum(deadline > last for deadline in deadlines), [d for d in deadlines if first <= d <= last])
 
 
-_IDS: Final = st.integers(0, 7).map(lambda number: f"apt-{number}")
-_DOCTORS: Final = st.sampled_from(["doctor-0", "doctor-1"])
-_PATIENTS: Final = st.sampled_from(["patient-0", "patient-1", "patient-2"])
-#: Starts and deadlines that meet exactly, and by a millisecond not.
-_STARTS: Final = st.builds(
-    lambda quarters, shift: NOW + minutes(15 * quarters) + shift * MILLISECOND, st.integers(-2, 60), st.sampled_from([0, 0, 0, 1, -1])
-)
-_LENGTHS: Final = st.sampled_from([15, 30, 60, 480])
-_PAUSES: Final = st.sampled_from([timedelta(), MILLISECOND, minutes(15), hours(1), hours(6), hours(6) + MILLISECOND, hours(11)])
-_BOOKINGS: Final = st.builds(
-    lambda identifier, doctor_id, patient_id, starts_at, duration: example_booking(
-        appointment_id=identifier, doctor_id=doctor_id, patient_id=patient_id, starts_at=starts_at, duration_minutes=duration
-    ),
-    _IDS,
-    _DOCTORS,
-    _PATIENTS,
-    _STARTS,
-    _LENGTHS,
-)
-_ANSWERS: Final = st.builds(
-    lambda example, identifier, doctor_id: example(appointment_id=identifier, doctor_id=doctor_id),
-    st.sampled_from([
-        example_confirm,
-        example_decline,
-        lambda *, appointment_id, doctor_id: example_cancel(
-            appointment_id=appointment_id, doctor_id=doctor_id, actor=doctor(doctor_id)
-        ),
-        example_expire,
-        example_warning,
-    ]),
-    _IDS,
-    _DOCTORS,
-)
-_COMMANDS: Final = st.one_of(_BOOKINGS, _BOOKINGS, _ANSWERS)
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One command in the making; what it is about depends on the steps before."""
+
+    verb: str
+    doctor: int
+    patient: int
+    quarters_ahead: int
+    shift: int
+    duration_minutes: int
+    target: int
+    is_lost: bool
+    pause: timedelta
 
 
-def _at_their_times(steps: Iterable[tuple[BookingCommand, timedelta]], *, back: Sequence[timedelta] = ()) -> list[Received]:
-    now, commands = NOW, []
-    for index, (command, pause) in enumerate(steps):
-        now += pause
-        skew = back[index % len(back)] if back else timedelta()
-        commands.append(received(command, identifier=f"command-{index}", at=now - skew, offset=index))
+_STEPS: Final = st.builds(
+    Step,
+    verb=st.sampled_from([*["book"] * 5, "confirm", "decline", "cancel", "expire", "expire", "warn_expiry"]),
+    doctor=st.integers(0, 1),
+    patient=st.integers(0, 2),
+    # Starts and deadlines that meet exactly, and by a millisecond not.
+    quarters_ahead=st.sampled_from([0, 1, 2, 3, 4, 5, 6, 8, 20, 24, 26, 28]),
+    shift=st.sampled_from([0, 0, 0, 0, 1, -1]),
+    duration_minutes=st.sampled_from([15, 30, 60, 480]),
+    target=st.integers(0, 5),
+    is_lost=st.sampled_from([*[False] * 9, True]),
+    pause=st.sampled_from([*[timedelta()] * 5, MILLISECOND, minutes(15), minutes(30), hours(6), hours(6) + MILLISECOND]),
+)
+
+
+def _at_their_times(steps: Iterable[Step], *, back: timedelta = timedelta()) -> list[Received]:
+    now = NOW
+    commands: list[Received] = []
+    booked: list[BookAppointment] = []
+    for index, step in enumerate(steps):
+        now += step.pause
+        command: BookingCommand
+        if step.verb == "book" or not booked:
+            command = _booking(step, now, booked)
+            booked.append(command)
+        else:
+            command = _answer(step, booked[-1 - step.target % len(booked)])
+        commands.append(received(command, identifier=f"command-{index}", at=now - back * (index % 2), offset=index))
     return commands
 
 
+def _booking(step: Step, now: datetime, booked: Sequence[BookAppointment]) -> BookAppointment:
+    used = booked and step.is_lost
+    quarter = NOW + (now - NOW) // minutes(15) * minutes(15)
+    return example_booking(
+        appointment_id=booked[0].appointment_id if used else f"apt-{len(booked)}",
+        doctor_id=f"doctor-{step.doctor}",
+        patient_id=f"patient-{step.patient}",
+        starts_at=quarter + minutes(15 * step.quarters_ahead) + step.shift * MILLISECOND,
+        duration_minutes=step.duration_minutes,
+    )
+
+
+def _answer(step: Step, booking: BookAppointment) -> BookingCommand:
+    assert booking.appointment_id is not None
+    doctor_id = "doctor-9" if step.is_lost else booking.doctor_id
+    examples = {"confirm": example_confirm, "decline": example_decline, "expire": example_expire, "warn_expiry": example_warning}
+    if step.verb == "cancel":
+        return example_cancel(appointment_id=booking.appointment_id, doctor_id=doctor_id, actor=patient(booking.patient_id))
+    command: BookingCommand = examples[step.verb](appointment_id=booking.appointment_id, doctor_id=doctor_id)
+    return command
+
+
 #: What happens on a day: commands in log order.
-days = st.lists(st.tuples(_COMMANDS, _PAUSES), min_size=1, max_size=25).map(_at_their_times)
+days = st.lists(_STEPS, min_size=8, max_size=30).map(_at_their_times)
 #: The same, from two partitions whose records do not come in the order of time.
 days_of_two_partitions = st.builds(
-    lambda steps, skew: _at_their_times(steps, back=[timedelta(), skew]),
-    st.lists(st.tuples(_COMMANDS, _PAUSES), min_size=1, max_size=25),
-    st.sampled_from([timedelta(), MILLISECOND, hours(1), hours(6)]),
+    lambda steps, back: _at_their_times(steps, back=back),
+    st.lists(_STEPS, min_size=8, max_size=30),
+    st.sampled_from([timedelta(), timedelta(), MILLISECOND, hours(1), hours(6)]),
 )
-cuts = st.lists(st.integers(1, 10), min_size=1, max_size=10)
+#: How many records each poll hands over.
+cuts = st.lists(st.sampled_from([1, 2, 5, 30]), min_size=1, max_size=5)

@@ -1,5 +1,6 @@
 """Random days, decided by the service and by the naive model: the same, and never two in one place."""
 
+from dataclasses import replace
 from datetime import datetime
 from itertools import combinations
 
@@ -61,7 +62,9 @@ def test_versions_have_no_gaps_and_only_changes_of_state_raise_them(day: list[Re
 @settings(max_examples=300, deadline=None)
 @given(days_of_two_partitions, cuts)
 def test_a_batch_decides_the_same_as_its_commands_one_by_one(day: list[Received], lengths: list[int]) -> None:
-    at_once, one_by_one = Shelf(), Shelf()
+    # With a limit of one every miscount shows at once.
+    rules = replace(NAIVE_RULES, max_pending_per_patient=1)
+    at_once, one_by_one = Shelf(rules), Shelf(rules)
     position, cut = 0, 0
     while position < len(day):
         batch = day[position : position + lengths[cut % len(lengths)]]
