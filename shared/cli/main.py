@@ -15,8 +15,13 @@ from shared.embedded.errors import EmbeddedError
 #: ``verify.py``), or, for a command with commands of its own, a typer application ``app``.
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "Run the whole mesh until Ctrl-C."),
+    "demo": ("demo", "Watch live traffic, and the mission's tests as a table."),
     "status": ("status", "Say whether the mesh is ready, and where it is."),
     "verify": ("verify", "Prove from the topics that the mesh kept its promises."),
+    "run": ("run", "Run one service or processor in the foreground."),
+    "topics": ("topics", "List the topics, or create those that are missing."),
+    "migrate": ("migrate", "Bring every service's schema up to date."),
+    "config": ("config", "Print the settings in effect."),
 }
 
 _EXIT_ERROR = 1

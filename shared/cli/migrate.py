@@ -1,0 +1,83 @@
+"""``caremesh migrate``: every service's schema, up to date."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from typing import Annotated, Final
+
+import asyncpg
+import orjson
+import typer
+from rich.console import Console
+
+from shared.cli.masking import mask_url
+from shared.embedded.endpoints import resolve
+from shared.embedded.errors import NoMeshError
+from shared.mesh import modules
+from shared.settings import Settings
+
+_EXIT_DONE: Final = 0
+_EXIT_FAILED: Final = 1
+_EXIT_CANNOT_LOOK: Final = 2
+_CONNECT_TIMEOUT_SECONDS: Final = 10
+
+
+def migrate(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False) -> None:
+    """Bring every service's schema up to date. Safe to call at any time, and by several at once.
+
+    The database is that of the mesh that runs in CAREMESH_HOME, or the one that CAREMESH_DATABASE_URL names. Its role must be allowed to
+    create schemas and roles: each service works in a schema and a role of its own, which reaches nothing else.
+
+    Exit code 0 when all are up to date, 1 if one failed, 2 if the database is not to be reached.
+    """
+    settings = Settings()
+    try:
+        # Kafka plays no part here: a database alone is enough.
+        settings = settings if not settings.embedded_database else resolve(settings)
+    except NoMeshError as error:
+        _report(as_json=as_json, problem=str(error))
+        raise typer.Exit(_EXIT_CANNOT_LOOK) from None
+    url = settings.database_url.get_secret_value()
+    if problem := asyncio.run(_unreachable(url)):
+        _report(as_json=as_json, problem=problem)
+        raise typer.Exit(_EXIT_CANNOT_LOOK)
+    environment = os.environ | {"CAREMESH_DATABASE_URL": url}
+    migrated: list[str] = []
+    for module in modules():
+        service = module.rpartition(".")[2]
+        done = subprocess.run(  # noqa: S603 - our own modules, from our own list
+            [sys.executable, "-m", module, "migrate"], env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            last_line = (done.stderr.strip().splitlines() or ["It said nothing."])[-1]
+            problem = f"The migration of {service} failed with exit code {done.returncode}: {last_line}"
+            _report(as_json=as_json, migrated=migrated, problem=problem, details=done.stderr)
+            raise typer.Exit(_EXIT_FAILED)
+        migrated.append(service)
+    _report(as_json=as_json, migrated=migrated)
+    raise typer.Exit(_EXIT_DONE)
+
+
+async def _unreachable(url: str) -> str:
+    """Why the database cannot be reached, as a sentence; empty when it can."""
+    try:
+        connection = await asyncpg.connect(url, timeout=_CONNECT_TIMEOUT_SECONDS)
+    except (asyncpg.PostgresError, OSError, TimeoutError, ValueError) as error:
+        return f"The database at {mask_url(url)} is not to be reached ({type(error).__name__}: {error}). Is CAREMESH_DATABASE_URL right?"
+    await connection.close()
+    return ""
+
+
+def _report(*, as_json: bool, migrated: list[str] | None = None, problem: str = "", details: str = "") -> None:
+    if as_json:
+        typer.echo(orjson.dumps({"migrated": migrated or []} | ({"problem": problem} if problem else {})))
+        return
+    output = Console(soft_wrap=True, highlight=False)
+    for service in migrated or []:
+        output.print(f"{service}: up to date", style="green", markup=False)
+    if problem:
+        errors = Console(stderr=True, soft_wrap=True, highlight=False)
+        if details:
+            errors.print(details.rstrip(), style="dim", markup=False)
+        errors.print(problem, style="red", markup=False)

@@ -1,0 +1,79 @@
+"""The whole play: traffic, scenarios beside it, and the auditor at the end."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from shared.client import Message
+from shared.demo.findings import Row
+from shared.demo.scenarios import LAST_SCENARIO, SCENARIOS, Scenario, pending_expires, play
+from shared.demo.stage import Stage
+from shared.demo.traffic import Step, Traffic, step_of_sweep
+from shared.demo.view import View
+
+_LIVELY_PAUSE_SECONDS: Final = 0.35
+_QUIET_PAUSE_SECONDS: Final = 4.0
+#: People see who is coming and going before the first scenario, and between two.
+_BREATH_SECONDS: Final = 0.8
+
+
+def rows_to_play() -> list[Row]:
+    """The table as it looks before anything was tried."""
+    return [Row(scenario.title) for scenario in (*SCENARIOS, LAST_SCENARIO)]
+
+
+async def perform(stage: Stage, rows: Sequence[Row], view: View) -> None:
+    """Fill the rows, with live traffic around.
+
+    Args:
+        stage: connected.
+        rows: of ``rows_to_play``; each gets its finding.
+        view: is told of everything.
+    """
+    played = list(zip((*SCENARIOS, LAST_SCENARIO), rows, strict=True))
+    stage.on_message = _tell_of_sweeps(view.step)
+    traffic = asyncio.create_task(Traffic(stage, view.step, pause_seconds=_LIVELY_PAUSE_SECONDS).run(), name="traffic")
+    try:
+        await asyncio.sleep(_BREATH_SECONDS)
+        # The one that has to wait goes beside the others.
+        waiting = [pair for pair in played[:-1] if pair[0].play is pending_expires]
+        others = [pair for pair in played[:-1] if pair[0].play is not pending_expires]
+        async with asyncio.TaskGroup() as group:
+            for scenario, row in waiting:
+                group.create_task(_fill(scenario, row, stage, view))
+            for scenario, row in others:
+                await _fill(scenario, row, stage, view)
+                if scenario.play is not None:
+                    await asyncio.sleep(_BREATH_SECONDS)
+    finally:
+        await _end(traffic)
+    await _fill(*played[-1], stage, view)
+
+
+async def go_on_quietly(stage: Stage) -> None:
+    """A patient now and then, so that other tools have something to see; until cancelled."""
+    stage.on_message = lambda _message: None
+    await Traffic(stage, lambda _step: None, pause_seconds=_QUIET_PAUSE_SECONDS).run()
+
+
+async def _fill(scenario: Scenario, row: Row, stage: Stage, view: View) -> None:
+    row.finding = await play(scenario, stage)
+    view.found(row)
+
+
+def _tell_of_sweeps(tell: Callable[[Step], None]) -> Callable[[Message], None]:
+    seen: set[str] = set()
+
+    def hear(message: Message) -> None:
+        step = step_of_sweep(message, seen)
+        if step is not None:
+            tell(step)
+
+    return hear
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,189 @@
+"""The mission's tests that can be played today, each on real topics and the real clock."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from shared.auditor import audit
+from shared.client import Message, Outcome
+from shared.demo.findings import BrokenPromiseError, Finding, Verdict, promise
+from shared.demo.stage import Stage, book, cancel, confirm, slot
+from shared.kafka_client import client_options
+from shared.messages.booking import AppointmentEventType
+from shared.messages.fields import parse_time
+from shared.messages.notify import Template
+
+_RACERS: Final = 50
+_ROUNDS: Final = 20
+_DOCTORS_TO_CHOOSE_FROM: Final = 100
+_COPIES: Final = 50
+_COPIES_TIMEOUT_SECONDS: Final = 10
+#: A scenario waits no longer than this for an appointment to expire.
+_LONGEST_EXPIRY: Final = timedelta(seconds=30)
+_LATENESS_ALLOWED_SECONDS: Final = 5
+_SECOND_NOTICE_SECONDS: Final = 1
+_AUDIT_WAIT_SECONDS: Final = 20
+
+_CONFLICT: Final = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One promise, and how to try it; ``None``: what it is about does not exist yet, and ``comes_with`` says with what it comes."""
+
+    title: str
+    play: Callable[[Stage], Awaitable[Finding]] | None = None
+    comes_with: str = ""
+
+
+async def fifty_race_for_one_slot(stage: Stage) -> Finding:
+    """Fifty patients ask for the same half hour of one doctor at once."""
+    doctor, starts_at = stage.doctor("race"), slot(3)
+    outcomes = await asyncio.gather(
+        *(
+            (stage.web if number % 2 else stage.mobile).request(book(doctor, stage.patient(f"race-{number}"), starts_at))
+            for number in range(_RACERS)
+        )
+    )
+    seen = count(outcomes)
+    promise(seen == {"booked": 1, "409 slot_already_booked": _RACERS - 1}, f"{_RACERS} asked: {_listed(seen)}")
+    winner = next(outcome.event.value for outcome in outcomes if not outcome.refused)
+    for loser in (outcome.event for outcome in outcomes if outcome.refused):
+        conflict = loser.value["conflict"]
+        promise(conflict["appointment_id"] == winner["appointment_id"], "a refusal names another appointment than the winner's")
+        promise(f'"{winner["patient_id"]}"' not in loser.raw.decode(), "a refusal tells who the winner is")
+    await _call_off(stage, outcomes)
+    return Finding(Verdict.PASS, f"{_RACERS} patients, one slot: 1 booked, {_RACERS - 1} refused with 409")
+
+
+async def one_patient_two_doctors(stage: Stage) -> Finding:
+    """A patient asks two doctors, whose commands lie on two partitions, for the same time at once."""
+    first = stage.doctor("left")
+    others = (stage.doctor(f"right-{number}") for number in range(_DOCTORS_TO_CHOOSE_FROM))
+    second = next((doctor for doctor in others if stage.partition(doctor) != stage.partition(first)), stage.doctor("right"))
+    for number in range(_ROUNDS):
+        patient, starts_at = stage.patient(f"both-{number}"), slot(number)
+        outcomes = await asyncio.gather(
+            stage.web.request(book(first, patient, starts_at)), stage.mobile.request(book(second, patient, starts_at))
+        )
+        seen = count(outcomes)
+        promise(seen == {"booked": 1, "409 patient_already_booked": 1}, f"round {number + 1}: {_listed(seen)}")
+        await _call_off(stage, outcomes)
+    return Finding(Verdict.PASS, f"{_ROUNDS} times two doctors, one patient, one time: each time 1 booked, 1 refused with 409")
+
+
+async def delivered_often_decided_once(stage: Stage) -> Finding:
+    """One command is published fifty times at once, as a publisher does that got no answer."""
+    command = book(stage.doctor("again"), stage.patient("again"), slot(0))
+    record = stage.web.encode(command, f"again-{stage.run_id}")
+    # The other connection publishes the very same record: source and id make the command, not who sends it.
+    await asyncio.gather(*((stage.web if number % 2 else stage.mobile).publish(record) for number in range(_COPIES)))
+
+    def answers() -> list[Message]:
+        return [message for message in stage.heard if message.headers.get("ce_causationid") == f"again-{stage.run_id}"]
+
+    def outcomes() -> list[Message]:
+        return [message for message in answers() if "decision" in message.value]
+
+    promise(await stage.until(outcomes, seconds=_COPIES_TIMEOUT_SECONDS), f"no outcome within {_COPIES_TIMEOUT_SECONDS} seconds")
+    await stage.until(lambda: len(outcomes()) >= _COPIES, seconds=_COPIES_TIMEOUT_SECONDS)
+    ids = {message.headers["ce_id"] for message in outcomes()}
+    promise(len(ids) == 1, f"{len(ids)} different outcomes")
+    promise(len({message.raw for message in outcomes()}) == 1, "the copies of the outcome differ")
+    return Finding(Verdict.PASS, f"published {_COPIES} times: 1 decision, its outcome the same to the byte")
+
+
+async def pending_expires(stage: Stage) -> Finding:
+    """A doctor never answers: the appointment expires, its patient is told once, and the time is free again."""
+    doctor, patient, starts_at = stage.doctor("silent"), stage.patient("waiting"), slot(0)
+    booked = (await stage.web.request(book(doctor, patient, starts_at))).event.value
+    appointment_id, deadline = booked["appointment_id"], parse_time(booked["expires_at"])
+    limit = deadline - parse_time(booked["created_at"])
+    if limit > _LONGEST_EXPIRY:
+        await stage.web.request(cancel(doctor, patient, appointment_id))
+        hint = "it needs a mesh started with CAREMESH_PENDING_EXPIRY_SECONDS=6"
+        return Finding(Verdict.NOT_RUN, f"here an appointment waits {_described(limit)} for its doctor: {hint}")
+    patience_seconds = limit.total_seconds() + _LATENESS_ALLOWED_SECONDS
+    expired = AppointmentEventType.EXPIRED
+    promise(
+        await stage.until(lambda: stage.events_of(appointment_id, expired), seconds=patience_seconds),
+        f"still pending {_LATENESS_ALLOWED_SECONDS} seconds after its deadline",
+    )
+    event = stage.events_of(appointment_id, expired)[0]
+    late_milliseconds = event.timestamp - deadline.timestamp() * 1000
+    promise(late_milliseconds >= 0, f"it expired {-late_milliseconds:.0f} ms before its deadline")
+    promise(event.value["status"] == "cancelled", f"its status is {event.value['status']}")
+
+    def told() -> set[str]:
+        requests = stage.requests_about(appointment_id, Template.APPOINTMENT_EXPIRED, patient)
+        return {message.value["notification_id"] for message in requests}
+
+    promise(await stage.until(told, seconds=_LATENESS_ALLOWED_SECONDS), "the patient was not told")
+    await stage.until(lambda: len(told()) > 1, seconds=_SECOND_NOTICE_SECONDS)
+    promise(len(told()) == 1, f"the patient was told {len(told())} times")
+    too_late = await stage.web.request(confirm(doctor, appointment_id))
+    promise(too_late.status_code == _CONFLICT, f"a confirmation afterwards came to {too_late.status_code}")
+    again = await stage.mobile.request(book(doctor, stage.patient("next"), starts_at))
+    promise(not again.refused, f"the time is not free again: {again.reason}")
+    await _call_off(stage, [again])
+    return Finding(
+        Verdict.PASS,
+        f"expired {late_milliseconds:.0f} ms after its {_described(limit)}; patient told once; the time is free again",
+    )
+
+
+async def auditor_agrees(stage: Stage) -> Finding:
+    """The auditor reads all topics from the beginning, as ``caremesh verify`` does."""
+    settings = stage.settings
+    report = await audit(client_options(settings), settings.topic_prefix, wait_seconds=_AUDIT_WAIT_SECONDS)
+    broken = ", ".join(f"{total} × {kind}" for kind, total in report.totals.items())
+    promise(report.passed, f"{broken}: `caremesh verify` shows the records")
+    return Finding(Verdict.PASS, f"{report.counts.commands:,} commands of this mesh looked at, every promise kept")
+
+
+#: The rows of the table, in its order. The last one is played after all others, when nothing moves any more.
+SCENARIOS: Final[Sequence[Scenario]] = (
+    Scenario("Double booking prevented", fifty_race_for_one_slot),
+    Scenario("Patient not in two places", one_patient_two_doctors),
+    Scenario("Redelivered command decided once", delivered_often_decided_once),
+    Scenario("Pending appointment expires, patient told once", pending_expires),
+    Scenario("Call stuck in connecting fails, patient told", comes_with="calls"),
+    Scenario("No activity lost in a text session", comes_with="calls"),
+    Scenario("Balance never negative", comes_with="billing"),
+)
+LAST_SCENARIO: Final = Scenario("The auditor agrees", auditor_agrees)
+
+
+async def play(scenario: Scenario, stage: Stage) -> Finding:
+    """Try one promise. Whatever goes wrong is a failure, said in a sentence."""
+    if scenario.play is None:
+        return Finding(Verdict.LATER, f"comes with {scenario.comes_with}")
+    try:
+        return await scenario.play(stage)
+    except BrokenPromiseError as error:
+        return Finding(Verdict.FAIL, str(error))
+    except Exception as error:  # noqa: BLE001 - a row of the table says what went wrong, whatever it was
+        return Finding(Verdict.FAIL, f"{type(error).__name__}: {error}")
+
+
+async def _call_off(stage: Stage, outcomes: Sequence[Outcome]) -> None:
+    """Leave nothing pending behind: on a mesh with long limits it would stand there for a day."""
+    for event in (outcome.event.value for outcome in outcomes if not outcome.refused):
+        await stage.web.request(cancel(event["doctor_id"], event["patient_id"], event["appointment_id"]))
+
+
+def count(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """How often each outcome occurred: ``booked``, ``409 slot_already_booked`` and so on."""
+    return dict(Counter(f"{outcome.status_code} {outcome.reason}" if outcome.refused else "booked" for outcome in outcomes))
+
+
+def _listed(seen: dict[str, int]) -> str:
+    return ", ".join(f"{number} × {outcome}" for outcome, number in sorted(seen.items()))
+
+
+def _described(limit: timedelta) -> str:
+    hours = limit / timedelta(hours=1)
+    return f"{hours:g} hours" if hours >= 1 else f"{limit.total_seconds():g} seconds"

@@ -1,0 +1,130 @@
+"""Where the demonstration plays: connections to one mesh, invented people, and an ear on its topics."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Final, Self
+
+from shared.client import CommandClient, Listener, Message
+from shared.messages.booking import BookAppointment, CancelAppointment, ConfirmAppointment, DeclineAppointment
+from shared.messages.fields import Actor, Modality, Role
+from shared.settings import Settings
+from shared.topics import commands_topic, events_topic, partition_of
+
+_HEARD_MAXIMUM: Final = 50_000
+_LOOK_SECONDS: Final = 0.02
+_FIRST_HOUR: Final = 8
+_SLOTS_A_DAY: Final = 16
+_SLOT: Final = timedelta(minutes=30)
+
+
+class Stage:
+    """Use it as ``async with``. Each stage invents people of its own, so that earlier plays on the same mesh are not in the way."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make it; nothing is connected yet."""
+        self.settings = settings
+        self.run_id = f"{random.getrandbits(24):06x}"
+        #: Two publishers with connections of their own, as two other services would be.
+        self.web = CommandClient(settings, service="booking", source="/demo/web")
+        self.mobile = CommandClient(settings, service="booking", source="/demo/mobile")
+        self.heard: deque[Message] = deque(maxlen=_HEARD_MAXIMUM)
+        #: Is told of every message that is heard.
+        self.on_message: Callable[[Message], None] = lambda _message: None
+        prefix = settings.topic_prefix
+        self._listener = Listener(settings, [events_topic(prefix, "booking"), commands_topic(prefix, "notify")], self._hear)
+        self._resources = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            aiokafka.errors.KafkaError: no broker is to be reached, or the topics are not there.
+        """
+        try:
+            for resource in (self._listener, self.web, self.mobile):
+                await self._resources.enter_async_context(resource)
+        except BaseException:
+            await self._resources.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Disconnect."""
+        await self._resources.aclose()
+
+    def _hear(self, message: Message) -> None:
+        self.heard.append(message)
+        self.on_message(message)
+
+    async def until(self, condition: Callable[[], object], *, seconds: float) -> bool:
+        """Wait for a condition, but no longer than this; whether it came true."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+        return True
+
+    def events_of(self, appointment_id: str, event_type: str) -> Sequence[Message]:
+        """The events of one type about one appointment, copies included."""
+        return [message for message in self.heard if message.type == event_type and message.value.get("appointment_id") == appointment_id]
+
+    def requests_about(self, appointment_id: str, template: str, recipient_id: str) -> Sequence[Message]:
+        """The notification requests with this template to this person about one appointment, copies included."""
+        return [
+            message
+            for message in self.heard
+            if message.value.get("template") == template
+            and message.value.get("recipient_id") == recipient_id
+            and message.value.get("about", {}).get("entity_id") == appointment_id
+        ]
+
+    def doctor(self, name: int | str) -> str:
+        """The id of an invented doctor."""
+        return f"doctor-{self.run_id}-{name}"
+
+    def patient(self, name: int | str) -> str:
+        """The id of an invented patient."""
+        return f"patient-{self.run_id}-{name}"
+
+    def partition(self, key: str) -> int:
+        """The partition of a doctor's commands, if the topics have as many as the settings say."""
+        return partition_of(key.encode(), self.settings.topic_partitions)
+
+
+def slot(number: int) -> datetime:
+    """The n-th half hour of the working days to come, from tomorrow 08:00 UTC on."""
+    day, in_day = divmod(number, _SLOTS_A_DAY)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=1 + day, hours=_FIRST_HOUR) + in_day * _SLOT
+
+
+def book(doctor_id: str, patient_id: str, starts_at: datetime, modality: Modality = Modality.VIDEO) -> BookAppointment:
+    """A patient asks for half an hour of a doctor."""
+    return BookAppointment.model_construct(
+        doctor_id=doctor_id,
+        patient_id=patient_id,
+        starts_at=starts_at,
+        modality=modality,
+        actor=Actor(role=Role.PATIENT, id=patient_id),
+    )
+
+
+def confirm(doctor_id: str, appointment_id: str) -> ConfirmAppointment:
+    """The doctor takes it."""
+    return ConfirmAppointment(doctor_id=doctor_id, appointment_id=appointment_id, actor=Actor(role=Role.DOCTOR, id=doctor_id))
+
+
+def decline(doctor_id: str, appointment_id: str) -> DeclineAppointment:
+    """The doctor turns it down."""
+    return DeclineAppointment(doctor_id=doctor_id, appointment_id=appointment_id, actor=Actor(role=Role.DOCTOR, id=doctor_id))
+
+
+def cancel(doctor_id: str, patient_id: str, appointment_id: str) -> CancelAppointment:
+    """The patient calls it off."""
+    return CancelAppointment(doctor_id=doctor_id, appointment_id=appointment_id, actor=Actor(role=Role.PATIENT, id=patient_id))
