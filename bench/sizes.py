@@ -1,0 +1,72 @@
+"""How much is measured: in full, or quickly to see that it works."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """The sizes of all measurements.
+
+    Attributes:
+        rounds: how often each interleaved measurement is repeated.
+        doctors: how many doctors the load is spread over.
+        patients: how many patients the load is spread over.
+        commands: how many commands the mesh drains in a throughput measurement.
+        row_lock_commands: how many of them the row-locking baseline decides; it is slow.
+        worker_counts: with how many workers the mesh is measured.
+        latency_rates_per_second: the rates at which latency is measured.
+        latency_seconds: how long each rate is held.
+        latency_warm_up_seconds: how much of that, at its beginning, does not count.
+        memory_commands: how many commands are drained while the memory is watched.
+        lateness_appointments: how many appointments fall due.
+        lateness_window_seconds: within how long they do.
+        lateness_expiry_seconds: how long after its booking each does.
+        idle_settle_seconds: how long the idle mesh is left alone before it is watched.
+        idle_seconds: how long it is watched.
+    """
+
+    rounds: int
+    doctors: int = 1_000
+    patients: int = 10_000
+    commands: int
+    row_lock_commands: int
+    worker_counts: tuple[int, ...] = (1, 2, 4)
+    latency_rates_per_second: tuple[int, ...] = (200, 1_000)
+    latency_seconds: float
+    latency_warm_up_seconds: float
+    memory_commands: int
+    lateness_appointments: int
+    lateness_window_seconds: float
+    lateness_expiry_seconds: float
+    idle_settle_seconds: float
+    idle_seconds: float
+
+
+FULL: Final = Sizes(
+    rounds=3,
+    commands=100_000,
+    row_lock_commands=20_000,
+    latency_seconds=23,
+    latency_warm_up_seconds=3,
+    memory_commands=200_000,
+    lateness_appointments=10_000,
+    lateness_window_seconds=60,
+    lateness_expiry_seconds=75,
+    idle_settle_seconds=15,
+    idle_seconds=30,
+)
+
+QUICK: Final = Sizes(
+    rounds=1,
+    commands=20_000,
+    row_lock_commands=3_000,
+    latency_seconds=6,
+    latency_warm_up_seconds=2,
+    memory_commands=20_000,
+    lateness_appointments=1_000,
+    lateness_window_seconds=6,
+    lateness_expiry_seconds=12,
+    idle_settle_seconds=5,
+    idle_seconds=10,
+)
