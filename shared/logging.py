@@ -15,7 +15,7 @@ def configure_logging(settings: Settings) -> None:
     if settings.log_json:
         renderer = structlog.processors.JSONRenderer()
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        renderer = structlog.dev.ConsoleRenderer(pad_event_to=0) if sys.stderr.isatty() else _render_line
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -28,3 +28,11 @@ def configure_logging(settings: Settings) -> None:
     )
     # Libraries log through the standard library; theirs is context, ours is the record.
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _render_line(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
+    """The words first, then ids as ``name=value``: for files, and several times as fast as colours."""
+    time, level, words = event.pop("timestamp"), event.pop("level"), event.pop("event")
+    exception = event.pop("exception", None)
+    line = f"{time} [{level}] {words} " + " ".join(f"{name}={value}" for name, value in event.items())
+    return line if exception is None else f"{line}\n{exception}"

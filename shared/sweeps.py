@@ -13,12 +13,12 @@ from typing import Final
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.codec.encode import encode_command, source_of
 from shared.messages.fields import Command
 from shared.path.backoff import Backoff
+from shared.path.errors import DATABASE_ERRORS
 from shared.path.locks import lock_key
 from shared.path.publisher import Publisher
 
@@ -118,7 +118,8 @@ class Sweeper:
 
     def learn(self, deadline: datetime) -> None:
         """Hear of a new deadline; one that comes before the next look is not slept over."""
-        if deadline <= datetime.now(UTC) + HORIZON:
+        # An older one is found by every look; events of long ago must not cause one each.
+        if abs(deadline - datetime.now(UTC)) <= HORIZON:
             self._woken.set()
 
     async def run(self) -> None:
@@ -131,7 +132,7 @@ class Sweeper:
                     backoff = Backoff()
                     _log.info("Sweep leads", sweep=self._sweep.name)
                     await self._lead(connection)
-            except (SQLAlchemyError, OSError) as error:
+            except DATABASE_ERRORS as error:
                 _log.warning("Sweep lost its connection, trying again", sweep=self._sweep.name, error=type(error).__name__)
                 await backoff.wait()
 

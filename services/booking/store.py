@@ -92,62 +92,85 @@ _BY_ID: Final = text(
 ).bindparams(bindparam("ids", type_=ARRAY(Text)))
 
 
-def _around(party: str) -> Any:  # noqa: ANN401 - the type of text() with its parameters is SQLAlchemy's own
-    """The open appointments of a party that overlap the times asked for."""
-    return text(
-        f"""
-        SELECT {_SELECT_COLUMNS}
-        FROM unnest(:parties, :starts, :ends) AS asked (party, starts_at, ends_at)
-        JOIN appointments AS held
-          ON held.{party} = asked.party
-         AND held.starts_at > asked.starts_at - interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'
-         AND held.starts_at < asked.ends_at
-         AND held.ends_at > asked.starts_at
-        WHERE {_HOLDS_SLOT}
-        """,
-    ).bindparams(
-        bindparam("parties", type_=ARRAY(Text)),
-        bindparam("starts", type_=ARRAY(_TIME)),
-        bindparam("ends", type_=ARRAY(_TIME)),
-    )
-
-
-_AROUND_OF_DOCTOR: Final = _around("doctor_id")
-_AROUND_OF_PATIENT: Final = _around("patient_id")
-
-# Those that expire while the batch's commands were appended are listed: whether they count depends on the command.
-# That a pending one holds a slot is said again for the planner: it is the condition of the patient's index.
-_PENDING: Final = text(
-    f"""
-    SELECT patient_id,
-           count(*) FILTER (WHERE expires_at > :last),
-           array_agg(expires_at) FILTER (WHERE expires_at BETWEEN :first AND :last)
-    FROM unnest(:patients) AS asked (patient)
-    JOIN appointments ON patient_id = asked.patient
-    WHERE status = 'pending' AND {_HOLDS_SLOT}
-    GROUP BY patient_id
-    """,
-).bindparams(
-    bindparam("patients", type_=ARRAY(Text)),
-    bindparam("first", type_=_TIME),
-    bindparam("last", type_=_TIME),
+_ASKED: Final = (
+    bindparam("parties", type_=ARRAY(Text)),
+    bindparam("starts", type_=ARRAY(_TIME)),
+    bindparam("ends", type_=ARRAY(_TIME)),
 )
+_LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
+
+# A doctor's open appointments never overlap each other, so of those that start before only the last can reach into the time.
+_IN_THE_DOCTORS_WAY: Final = text(
+    f"""
+    SELECT {_SELECT_COLUMNS}
+    FROM unnest(:parties, :starts, :ends) AS asked (party, starts_at, ends_at)
+    CROSS JOIN LATERAL (
+        (SELECT * FROM appointments
+         WHERE doctor_id = asked.party AND {_HOLDS_SLOT} AND starts_at >= asked.starts_at AND starts_at < asked.ends_at)
+        UNION ALL
+        (SELECT * FROM appointments
+         WHERE doctor_id = asked.party AND {_HOLDS_SLOT} AND starts_at < asked.starts_at
+         ORDER BY starts_at DESC
+         LIMIT 1)
+    ) AS held
+    WHERE held.ends_at > asked.starts_at
+    """,
+).bindparams(*_ASKED)
+
+_IN_THE_PATIENTS_WAY: Final = text(
+    f"""
+    SELECT {_SELECT_COLUMNS}
+    FROM unnest(:parties, :starts, :ends) AS asked (party, starts_at, ends_at)
+    JOIN appointments AS held
+      ON held.patient_id = asked.party
+     AND held.starts_at > asked.starts_at - {_LONGEST}
+     AND held.starts_at < asked.ends_at
+     AND held.ends_at > asked.starts_at
+    WHERE {_HOLDS_SLOT}
+    """,
+).bindparams(*_ASKED)
+
+# One look at what a patient has ahead: how many pending ones surely count, the deadlines of those that expire while the
+# batch's commands were appended (whether they count depends on the command), and whether anything is in the way.
+_AHEAD_OF_PATIENT: Final = text(
+    f"""
+    SELECT asked.place, ahead.pending, ahead.deadlines, ahead.in_the_way
+    FROM unnest(:parties, :starts, :ends) WITH ORDINALITY AS asked (party, starts_at, ends_at, place)
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE status = 'pending' AND expires_at > :last) AS pending,
+               array_agg(expires_at) FILTER (WHERE status = 'pending' AND expires_at BETWEEN :first AND :last) AS deadlines,
+               bool_or(starts_at < asked.ends_at AND ends_at > asked.starts_at) AS in_the_way
+        FROM appointments
+        WHERE patient_id = asked.party AND {_HOLDS_SLOT} AND starts_at > least(asked.starts_at, :first) - {_LONGEST}
+    ) AS ahead
+    """,
+).bindparams(*_ASKED, bindparam("first", type_=_TIME), bindparam("last", type_=_TIME))
 
 
 async def load(connection: AsyncConnection, batch: Sequence[Received], rules: Rules) -> Appointments:
     """What these commands need: the appointments that they name, and what could stand in the way of new ones."""
-    books = [(received, received.content) for received in batch if isinstance(received.content, BookAppointment)]
     named = {identifier for received in batch if (identifier := _named(received)) is not None}
     loaded = await _rows(connection, _BY_ID, {"ids": list(named)}) if named else []
+    books = [received.content for received in batch if isinstance(received.content, BookAppointment)]
     if not books:
         return Appointments(rules, map(_appointment, loaded), {})
-    starts = [book.starts_at for _, book in books]
-    ends = [book.ends_at for _, book in books]
-    doctors = {"parties": [book.doctor_id for _, book in books], "starts": starts, "ends": ends}
-    patients = {"parties": [book.patient_id for _, book in books], "starts": starts, "ends": ends}
-    loaded += await _rows(connection, _AROUND_OF_DOCTOR, doctors)
-    loaded += await _rows(connection, _AROUND_OF_PATIENT, patients)
-    pending = await _pending(connection, {book.patient_id for _, book in books}, [received.log_time for received, _ in books])
+    starts, ends = [book.starts_at for book in books], [book.ends_at for book in books]
+    doctors = {"parties": [book.doctor_id for book in books], "starts": starts, "ends": ends}
+    loaded += await _rows(connection, _IN_THE_DOCTORS_WAY, doctors)
+    patients = {"parties": [book.patient_id for book in books], "starts": starts, "ends": ends}
+    times = [received.log_time for received in batch]
+    pending: dict[str, Pending] = {}
+    in_the_way: dict[str, list[object]] = {"parties": [], "starts": [], "ends": []}
+    ahead = await _rows(connection, _AHEAD_OF_PATIENT, patients | {"first": min(times), "last": max(times)})
+    for place, opened, deadlines, is_in_the_way in ahead:
+        book = books[place - 1]
+        pending[book.patient_id] = Pending(max(times), opened, deadlines or [])
+        if is_in_the_way:
+            in_the_way["parties"].append(book.patient_id)
+            in_the_way["starts"].append(book.starts_at)
+            in_the_way["ends"].append(book.ends_at)
+    if in_the_way["parties"]:
+        loaded += await _rows(connection, _IN_THE_PATIENTS_WAY, in_the_way)
     return Appointments(rules, map(_appointment, loaded), pending)
 
 
@@ -160,15 +183,6 @@ def _named(received: Received) -> str | None:
 
 async def _rows(connection: AsyncConnection, statement: Any, parameters: Mapping[str, object]) -> list[Row[Any]]:  # noqa: ANN401
     return list(await connection.execute(statement, parameters))
-
-
-async def _pending(connection: AsyncConnection, patients: set[str], times: Sequence[datetime]) -> dict[str, Pending]:
-    last = max(times)
-    rows = await connection.execute(_PENDING, {"patients": list(patients), "first": min(times), "last": last})
-    pending = {patient: Pending(last) for patient in patients}
-    for patient, opened, deadlines in rows:
-        pending[patient] = Pending(last, opened, deadlines or [])
-    return pending
 
 
 def _appointment(row: Row[Any]) -> Appointment:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import orjson
 from pydantic import ValidationError
@@ -21,7 +21,22 @@ from shared.messages.refusal import DataReason, Refusal, StatusCode
 _IDENTIFIER = re.compile(IDENTIFIER_PATTERN.removesuffix("$") + r"\Z")
 _URI_REFERENCE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]{1,128}\Z")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
-_STRUCTURED = "application/cloudevents"
+#: The headers of binary mode that a command's reader needs, with their attributes' names.
+_ATTRIBUTE_HEADERS: Final = (
+    ("ce_specversion", "specversion"),
+    ("ce_id", "id"),
+    ("ce_source", "source"),
+    ("ce_type", "type"),
+    ("ce_time", "time"),
+    ("ce_correlationid", "correlationid"),
+    ("traceparent", "traceparent"),
+)
+_STRUCTURED: Final = b"application/cloudevents"
+
+# The name of an unknown field is shown if it looks like a field's: any other text may be personal.
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
+_MAX_KEY_CHARACTERS = 128
+_EARLIEST_TIMESTAMP, _LATEST_TIMESTAMP = 0, 7_258_118_400_000  # 1970 to 2200, as for times in the data
 
 
 class UnreadableReason(StrEnum):
@@ -72,8 +87,7 @@ class Malformed:
         return self.ids.get(self.command_type.id_field)
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A readable command.
 
     Attributes:
@@ -122,34 +136,39 @@ def decode(record: Record, commands: Mapping[str, type[Command]]) -> Received | 
 
 def _decode(record: Record, commands: Mapping[str, type[Command]]) -> Received:
     key, value = _present_key_and_value(record)
-    attributes: dict[str, Any] = {}
-    for name, header in record.headers:
-        if header is not None:
-            attributes[name] = header
+    headers = dict(record.headers)
     body = _json_object(value)
-    if _is_structured(attributes):
+    if _is_structured(headers):
         attributes, data = body, body.get("data")
     else:
-        attributes, data = _binary_attributes(attributes), body
+        attributes, data = _binary_attributes(headers), body
     source, identifier, type_ = _identity(attributes)
     command_type = commands.get(type_)
     if command_type is None:
         raise _UnreadableError(UnreadableReason.UNKNOWN_TYPE, f"No command of the type {type_} is known here.")
     canonical = _canonical(data)
+    time = attributes.get("time")
     correlation_id = attributes.get("correlationid")
     traceparent = attributes.get("traceparent")
     return Received(
-        record=record,
-        source=source,
-        id=identifier,
-        type=type_,
-        time=_optional_time(attributes.get("time")),
-        log_time=datetime.fromtimestamp(record.timestamp / 1000, UTC),
-        correlation_id=correlation_id if _is(_IDENTIFIER, correlation_id) else identifier,
-        traceparent=traceparent if _is(_TRACEPARENT, traceparent) else None,
-        fingerprint=blake2b(b"\n".join((type_.encode(), key, canonical)), digest_size=16).digest(),
-        content=_content(command_type, key, data, canonical),
+        record,
+        source,
+        identifier,
+        type_,
+        _optional_time(time) if time is not None else None,
+        _log_time(record),
+        correlation_id if correlation_id is not None and _is(_IDENTIFIER, correlation_id) else identifier,
+        traceparent if traceparent is not None and _is(_TRACEPARENT, traceparent) else None,
+        blake2b(b"%s\n%s\n%s" % (type_.encode(), key, canonical), digest_size=16).digest(),
+        _content(command_type, key, data, canonical),
     )
+
+
+def _log_time(record: Record) -> datetime:
+    if not _EARLIEST_TIMESTAMP <= record.timestamp <= _LATEST_TIMESTAMP:
+        message = "The record's timestamp lies outside 1970 to 2200; the topic's message.timestamp.type is to be LogAppendTime."
+        raise _UnreadableError(UnreadableReason.INVALID_ENVELOPE, message)
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
 
 
 def _present_key_and_value(record: Record) -> tuple[bytes, bytes]:
@@ -181,21 +200,22 @@ def _canonical(data: object) -> bytes:
         raise _UnreadableError(UnreadableReason.NOT_JSON, "The value is nested too deeply.") from error
 
 
-def _is_structured(headers: Mapping[str, bytes]) -> bool:
-    content_type = headers.get("content-type", b"")
-    if content_type.startswith(_STRUCTURED.encode()):
+def _is_structured(headers: Mapping[str, bytes | None]) -> bool:
+    if (headers.get("content-type") or b"").startswith(_STRUCTURED):
         return True
-    return not any(name.startswith("ce_") for name in headers)
+    return "ce_id" not in headers and not any(name.startswith("ce_") for name in headers)
 
 
-def _binary_attributes(headers: Mapping[str, bytes]) -> dict[str, Any]:
+def _binary_attributes(headers: Mapping[str, bytes | None]) -> dict[str, Any]:
     attributes = {}
-    for name, value in headers.items():
-        try:
-            attributes[name.removeprefix("ce_")] = value.decode()
-        except UnicodeDecodeError:
-            # A required attribute is then found missing; any other header is not ours to judge.
-            continue
+    for name, attribute in _ATTRIBUTE_HEADERS:
+        value = headers.get(name)
+        if value is not None:
+            try:
+                attributes[attribute] = value.decode()
+            except UnicodeDecodeError:
+                # A required attribute is then found missing, an optional one is absent.
+                continue
     return attributes
 
 
@@ -223,8 +243,6 @@ def _identity(attributes: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _optional_time(value: object) -> datetime | None:
-    if value is None:
-        return None
     try:
         return parse_time(value)
     except ValueError:
@@ -246,10 +264,15 @@ def _content(command_type: type[Command], key: bytes, data: object, canonical: b
 def describe_invalid(error: ValidationError) -> str:
     """Say which fields are wrong and how, without repeating what was in them: it may be personal."""
     problems = [
-        f"{'.'.join(str(part) for part in detail['loc']) or 'data'}: {detail['msg'].removeprefix('Value error, ')}"
+        f"{'.'.join(map(_field_name, detail['loc'])) or 'data'}: {detail['msg'].removeprefix('Value error, ')}"
         for detail in error.errors(include_url=False, include_context=False, include_input=False)[:5]
     ]
     return "; ".join(problems)[:1000]
+
+
+def _field_name(part: object) -> str:
+    name = str(part)
+    return name if _FIELD_NAME.match(name) else "(a field)"
 
 
 def _malformed(command_type: type[Command], key: bytes, data: object, reason: DataReason, message: str) -> Malformed:
@@ -259,6 +282,6 @@ def _malformed(command_type: type[Command], key: bytes, data: object, reason: Da
     return Malformed(
         refusal=Refusal(StatusCode.UNPROCESSABLE, reason, message),
         command_type=command_type,
-        key=ids.get(command_type.key_field) or key.decode(errors="replace"),
+        key=ids.get(command_type.key_field) or key.decode(errors="replace")[:_MAX_KEY_CHARACTERS],
         ids=ids,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 #: Kafka's headers: in order, and not necessarily unique.
 Headers = Sequence[tuple[str, bytes]]
@@ -55,8 +55,7 @@ class StoredRecord:
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
+class OutgoingMessage(NamedTuple):
     """A message to publish.
 
     Attributes:

@@ -1,12 +1,11 @@
 """What a decision says: the events of all services, before they are encoded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event of a decision.
 
     Attributes:

@@ -16,6 +16,7 @@ Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
 
 _RFC_3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})",
+    re.ASCII,
 )
 # An offset moves a time by less than a day, so these bounds keep every later calculation inside what Python can represent.
 _EARLIEST_YEAR, _LATEST_YEAR = 1970, 2200

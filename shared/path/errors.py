@@ -5,8 +5,12 @@ from enum import Enum
 from typing import Final
 
 import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database import sqlstate_of
+
+#: What a database that is away or starting up raises. The driver's own errors are among them: SQLAlchemy does not wrap those of connecting.
+DATABASE_ERRORS: Final = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
 class Failure(Enum):

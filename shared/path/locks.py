@@ -5,9 +5,10 @@ then the shared ones, each sorted. So no two batches wait for each other in a ci
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ _TERMINATE = text(
 )
 
 
+@lru_cache(maxsize=32_768)
 def lock_key(service: str, name: str) -> int:
     """The key of a lock: 64 bits of a hash that is the same in every process, as Python's own is not."""
     return int.from_bytes(blake2b(f"{service}:{name}".encode(), digest_size=8).digest(), signed=True)
@@ -73,7 +75,7 @@ async def take(connection: AsyncConnection, keys: Collection[int], rescuer: Asyn
             taking.cancel()
 
 
-async def take_what_is_free(connection: AsyncConnection, keys: Sequence[int]) -> tuple[datetime, frozenset[int]]:
+async def take_what_is_free(connection: AsyncConnection, keys: Collection[int]) -> tuple[datetime, frozenset[int]]:
     """Take those of the locks that nobody holds.
 
     Returns:

@@ -114,23 +114,18 @@ class Transactions(Generic[State]):
         self, connection: AsyncConnection, batch: Mapping[int, Received], parties: Mapping[str, Parties], *, wait_for_all: bool
     ) -> tuple[datetime, dict[int, Received], dict[int, Received]]:
         """Take the locks; return the database's clock, what can be decided now, and what must wait."""
-        keys: dict[str, int] = {}
-        needs = {index: self._service.locks(received, parties) for index, received in batch.items()}
-        ordered = {self._key(name, keys) for need in needs.values() for name in need.ordered}
-        shared = {self._key(name, keys) for need in needs.values() for name in need.shared}
+        service = self._service
+        needs = {index: service.locks(received, parties) for index, received in batch.items()}
+        ordered = {locks.lock_key(service.name, name) for need in needs.values() for name in need.ordered}
+        shared = {name: locks.lock_key(service.name, name) for need in needs.values() for name in need.shared}
         await locks.take(connection, ordered, self._rescuer)
         if wait_for_all:
-            await locks.take(connection, shared, self._rescuer)
-        clock, busy = await locks.take_what_is_free(connection, list(shared))
+            await locks.take(connection, shared.values(), self._rescuer)
+        clock, busy = await locks.take_what_is_free(connection, shared.values())
         if not busy:
             return clock, dict(batch), {}
-        now, later = _split_by_lock(batch, needs, {name for name, key in keys.items() if key in busy})
+        now, later = _split_by_lock(batch, needs, {name for name, key in shared.items() if key in busy})
         return clock, now, later
-
-    def _key(self, name: str, known: dict[str, int]) -> int:
-        if name not in known:
-            known[name] = locks.lock_key(self._service.name, name)
-        return known[name]
 
     def _decide_each(
         self, batch: Mapping[int, Received], recalled: dict[Identity, Decision], state: State, clock: datetime

@@ -1,6 +1,7 @@
 """What every process of the mesh does around its work: the event loop, signals, and the way out."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -19,12 +20,19 @@ _log = structlog.get_logger()
 
 def run_process(main: Coroutine[Any, Any, None]) -> None:
     """Run until done, on the fastest event loop there is; exit with a sentence when it cannot go on."""
+    _calm_garbage_collection()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(main)
     except (FatalError, DatabaseUnfitError) as error:
         _log.critical(str(error))
         sys.exit(EXIT_FATAL)
+
+
+def _calm_garbage_collection() -> None:
+    """Look for cycles seldom: a batch makes many objects and hardly a cycle, so searching them was an eighth of all time."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 def on_termination(stop: Callable[[], Awaitable[None] | None]) -> None:

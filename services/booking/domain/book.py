@@ -120,6 +120,8 @@ BOOK_RULES: Final[Sequence[Callable[[Known, BookAppointment, Moment, Rules], Ref
 
 
 def _first_in_the_way(holds: Collection[Appointment], command: BookAppointment, now: datetime) -> Appointment | None:
+    if not holds:
+        return None
     starts_at, ends_at = command.starts_at, command.ends_at
     in_the_way = [hold for hold in holds if hold.overlaps(starts_at, ends_at) and hold.holds_slot(now)]
     return min(in_the_way, key=lambda hold: (hold.starts_at, hold.appointment_id), default=None)
