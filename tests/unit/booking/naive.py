@@ -72,6 +72,8 @@ class Naive:
         if not found:
             return ["appointment_not_found"]
         entry = found[0]
+        if content.actor is not None and content.actor.id not in {entry.doctor_id, entry.patient_id}:
+            return ["not_a_party"]
         return [self._change(entry, content.type.split(".")[2], max(now, entry.changed_at))]
 
     def _book(self, command: BookAppointment, now: datetime) -> list[str]:
