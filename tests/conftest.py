@@ -1,0 +1,103 @@
+"""What tests share: a real PostgreSQL and a real Kafka for the whole session, and a database of its own for each test."""
+
+import asyncio
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from shared.embedded.kafka import KafkaServer
+from shared.embedded.postgres import PostgresServer
+from shared.migrations import migrate
+from shared.settings import Settings
+
+REPOSITORY: Final = Path(__file__).resolve().parent.parent
+BOOKING_MIGRATIONS: Final = REPOSITORY / "services" / "booking" / "migrations"
+
+#: Where downloads and Java are is the machine's business; all else that tests depend on they say themselves.
+_KEPT: Final = {"CAREMESH_CACHE", "CAREMESH_JAVA_HOME", "CAREMESH_KAFKA_HEAP_MIB"}
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _settings_of_the_shell_mean_nothing() -> None:
+    for name in [name for name in os.environ if name.startswith("CAREMESH_") and name not in _KEPT]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def servers_home() -> Iterator[Path]:
+    """A folder for the servers of the session."""
+    home = Path(tempfile.mkdtemp(prefix="caremesh-tests-"))
+    # PostgreSQL runs as another user when root runs the tests, and has to pass.
+    home.chmod(0o711)
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(servers_home: Path) -> Iterator[PostgresServer]:
+    """A running PostgreSQL; its first database is migrated, and the template of every test's own: let nobody connect to it."""
+    server = PostgresServer(servers_home / "postgres-server")
+    (servers_home / "postgres-server").mkdir(mode=0o711)
+
+    async def start() -> None:
+        await server.start()
+        await server.wait_ready()
+        await migrate(Settings(database_url=SecretStr(server.database_url)), "booking", BOOKING_MIGRATIONS)
+
+    # Each in an event loop of its own: a test's loop lasts no longer than the test.
+    asyncio.run(start())
+    yield server
+    asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def kafka(servers_home: Path) -> Iterator[KafkaServer]:
+    """A running Kafka."""
+    server = KafkaServer(servers_home / "kafka-server")
+
+    async def start() -> None:
+        await server.start()
+        await server.wait_ready()
+
+    asyncio.run(start())
+    yield server
+    asyncio.run(server.stop())
+
+
+@pytest.fixture
+async def database_url(postgres: PostgresServer) -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    name = f"test_{next(_numbers)}"
+    server, _, template = postgres.database_url.rpartition("/")
+    await _execute(f"{server}/postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield f"{server}/{name}"
+    await _execute(f"{server}/postgres", f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings with a database of the test's own, and no Kafka."""
+    return Settings(home=tmp_path, database_url=SecretStr(database_url), topic_prefix=f"test{os.getpid()}-{next(_numbers)}")
+
+
+@pytest.fixture
+def settings(database_settings: Settings, kafka: KafkaServer) -> Settings:
+    """Settings with a database and a topic prefix of the test's own; its topics are still to be created."""
+    return database_settings.model_copy(update={"kafka_bootstrap_servers": kafka.bootstrap_servers})
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

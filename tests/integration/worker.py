@@ -1,0 +1,78 @@
+"""A worker without Kafka: records in, messages out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+import orjson
+
+from services.booking.working_set import Appointments
+from shared.codec.record import OutgoingMessage, StoredRecord
+from shared.messages.booking import AppointmentCommand
+from shared.path.handler import Handler
+from shared.path.transaction import Transactions
+from tests.examples import NOW, example_record
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One process of booking, as far as the path goes."""
+
+    transactions: Transactions[Appointments]
+    handler: Handler[Appointments]
+
+    async def handle(self, *records: StoredRecord) -> list[OutgoingMessage]:
+        """Decide records as one poll."""
+        return await self.handler.handle(records)
+
+    async def outcomes(self, *records: StoredRecord) -> list[str]:
+        """Decide records as one poll, and say what came of them."""
+        return [outcome_of(message) for message in await self.handle(*records)]
+
+
+class Log:
+    """One partition of the commands topic: gives out records at ascending offsets."""
+
+    def __init__(self, *, partition: int = 0) -> None:
+        self.partition = partition
+        self._offsets = count()
+        self._ids = count(1)
+
+    def append(self, command: AppointmentCommand, *, identifier: str | None = None, at: datetime = NOW) -> StoredRecord:
+        """The next record."""
+        identifier = identifier or f"command-{self.partition}-{next(self._ids)}"
+        return example_record(command, identifier=identifier, at=at, partition=self.partition, offset=next(self._offsets))
+
+    def append_again(self, record: StoredRecord) -> StoredRecord:
+        """A copy of a record, further on."""
+        copy = record.__class__(
+            record.topic, record.partition, next(self._offsets), record.timestamp, record.key, record.value, record.headers
+        )
+        assert copy.offset != record.offset
+        return copy
+
+
+def value_of(message: OutgoingMessage) -> dict[str, Any]:
+    assert message.value is not None
+    value: dict[str, Any] = orjson.loads(message.value)
+    return value
+
+
+def headers_of(message: OutgoingMessage) -> dict[str, str]:
+    return {name: value.decode() for name, value in message.headers}
+
+
+def outcome_of(message: OutgoingMessage) -> str:
+    """The last word of an event's type, the reason of a refusal, or the reason of a dead letter in brackets."""
+    if message.topic.endswith(".dlq"):
+        return f"[{headers_of(message)['__connect.errors.exception.class.name']}]"
+    value = value_of(message)
+    word: str = value["type"].split(".")[2]
+    return str(value["reason"]) if word == "rejected" else word
+
+
+def about(messages: Sequence[OutgoingMessage]) -> list[tuple[str, str]]:
+    """What came of which appointment, in order."""
+    return [(value_of(message)["appointment_id"], outcome_of(message)) for message in messages]
