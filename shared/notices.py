@@ -47,7 +47,7 @@ def notification_id(event_id: str, recipient_id: str, template: Template) -> str
 class NoticesHandler:
     """Turns a batch of events into notification requests."""
 
-    def __init__(  # noqa: PLR0913 - what the map is made of
+    def __init__(
         self,
         service: str,
         *,

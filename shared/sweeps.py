@@ -140,6 +140,7 @@ class Sweeper:
         await connection.execute(text(f"SET idle_session_timeout = '{_STOPPED_LEADER_SECONDS}s'"))
         key = lock_key(self._sweep.service, f"sweep:{self._sweep.name}")
         while not (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})).scalar():
+            # Nobody tells when the leader dies: a lock in a database cannot be awaited without holding up its session.
             await asyncio.sleep(HORIZON.total_seconds())
 
     async def _lead(self, connection: AsyncConnection) -> None:

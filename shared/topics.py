@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -73,7 +74,7 @@ def dead_letter_topic(topic: str) -> str:
 @lru_cache(maxsize=200_000)
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key: murmur2, as Java's and aiokafka's default partitioners have it."""
-    return (murmur2(key) & 0x7FFF_FFFF) % partitions
+    return int(murmur2(key) & 0x7FFF_FFFF) % partitions
 
 
 def fallback_partition(seed: bytes, partitions: int) -> int:
@@ -95,7 +96,8 @@ async def create_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) ->
     try:
         existing = set(await admin.list_topics())
         missing = [topic for topic in topics if topic.full_name(settings.topic_prefix) not in existing]
-        try:
+        # Somebody else may create them at this very moment: from the same list, with the same settings.
+        with suppress(TopicAlreadyExistsError):
             await admin.create_topics(
                 [
                     NewTopic(
@@ -107,9 +109,6 @@ async def create_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) ->
                     for topic in missing
                 ],
             )
-        except TopicAlreadyExistsError:
-            # Somebody else creates them at this very moment: the same list, the same settings.
-            pass
         return [topic.full_name(settings.topic_prefix) for topic in missing]
     finally:
         await admin.close()

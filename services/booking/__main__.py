@@ -22,7 +22,7 @@ def main() -> None:
         run_process(run_consumer(settings, booking(settings)))
     elif process == "processor":
         # Faust takes longer to import than all the rest: only its own process pays for it.
-        from services.booking.processor import run_processor  # noqa: PLC0415
+        from services.booking.processor import run_processor
 
         run_process(run_processor(settings))
     else:

@@ -1,8 +1,8 @@
 """Which topics reach which rules: the map of booking.
 
-    booking.commands.v1 → domain.decide → booking.events.v1      (the consumer, aiokafka)
-    booking.events.v1   → notices.notices_of → notify.commands.v1  (the processor, Faust)
-    what falls due      → sweeps → booking.commands.v1             (the processor)
+booking.commands.v1 → domain.decide → booking.events.v1      (the consumer, aiokafka)
+booking.events.v1   → notices.notices_of → notify.commands.v1  (the processor, Faust)
+what falls due      → sweeps → booking.commands.v1             (the processor)
 """
 
 from collections.abc import Mapping

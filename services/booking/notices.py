@@ -10,41 +10,45 @@ from shared.messages.notify import About, ParameterValue, Priority, Template
 from shared.notices import Notice
 
 #: The events that somebody is told about, with the model that reads them.
-NOTICED_EVENTS: Final[dict[str, type[EventData]]] = {
-    event_type: AppointmentEvent
-    for event_type in (
+NOTICED_EVENTS: Final[dict[str, type[EventData]]] = dict.fromkeys(
+    (
         AppointmentEventType.BOOKED,
         AppointmentEventType.CONFIRMED,
         AppointmentEventType.DECLINED,
         AppointmentEventType.CANCELLED,
         AppointmentEventType.EXPIRING,
         AppointmentEventType.EXPIRED,
-    )
-}
+    ),
+    AppointmentEvent,
+)
+
+#: What people must hear even in their quiet hours.
+_CRITICAL: Final = frozenset({Template.APPOINTMENT_EXPIRED})
 
 
 def notices_of(event: EventData) -> Sequence[Notice]:
     """Who is told what, as the contract's table says."""
-    appointment = cast(AppointmentEvent, event)
+    appointment = cast("AppointmentEvent", event)
+    return [_notice(appointment, recipient_id, template) for recipient_id, template in _who_is_told(appointment)]
+
+
+def _who_is_told(appointment: AppointmentEvent) -> list[tuple[str, Template]]:
     doctor, patient = appointment.doctor_id, appointment.patient_id
+    told: list[tuple[str, Template]] = []
     match appointment.type:
         case AppointmentEventType.BOOKED:
-            return [
-                _notice(appointment, doctor, Template.APPOINTMENT_REQUESTED),
-                _notice(appointment, patient, Template.APPOINTMENT_BOOKED),
-            ]
+            told = [(doctor, Template.APPOINTMENT_REQUESTED), (patient, Template.APPOINTMENT_BOOKED)]
         case AppointmentEventType.CONFIRMED:
-            return [_notice(appointment, patient, Template.APPOINTMENT_CONFIRMED)]
+            told = [(patient, Template.APPOINTMENT_CONFIRMED)]
         case AppointmentEventType.DECLINED:
-            return [_notice(appointment, patient, Template.APPOINTMENT_DECLINED)]
+            told = [(patient, Template.APPOINTMENT_DECLINED)]
         case AppointmentEventType.CANCELLED:
-            return [_notice(appointment, party, Template.APPOINTMENT_CANCELLED) for party in _other_parties(appointment)]
+            told = [(party, Template.APPOINTMENT_CANCELLED) for party in _other_parties(appointment)]
         case AppointmentEventType.EXPIRING:
-            return [_notice(appointment, party, Template.APPOINTMENT_EXPIRING) for party in (doctor, patient)]
+            told = [(doctor, Template.APPOINTMENT_EXPIRING), (patient, Template.APPOINTMENT_EXPIRING)]
         case AppointmentEventType.EXPIRED:
-            return [_notice(appointment, patient, Template.APPOINTMENT_EXPIRED, Priority.CRITICAL)]
-        case _:
-            return []
+            told = [(patient, Template.APPOINTMENT_EXPIRED)]
+    return told
 
 
 def _other_parties(appointment: AppointmentEvent) -> tuple[str, ...]:
@@ -58,9 +62,7 @@ def _other_parties(appointment: AppointmentEvent) -> tuple[str, ...]:
             return (appointment.doctor_id, appointment.patient_id)
 
 
-def _notice(
-    appointment: AppointmentEvent, recipient_id: str, template: Template, priority: Priority = Priority.NORMAL
-) -> Notice:
+def _notice(appointment: AppointmentEvent, recipient_id: str, template: Template) -> Notice:
     params: dict[str, ParameterValue] = {
         "appointment_id": appointment.appointment_id,
         "doctor_id": appointment.doctor_id,
@@ -80,5 +82,5 @@ def _notice(
         template=template,
         params=params,
         about=About(entity="appointment", entity_id=appointment.appointment_id),
-        priority=priority,
+        priority=Priority.CRITICAL if template in _CRITICAL else Priority.NORMAL,
     )

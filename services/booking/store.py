@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
 
 from services.booking.domain.appointment import HOLDS_SLOT, LONGEST_APPOINTMENT, Appointment, Rules
 from services.booking.wire import appointment_id_of
@@ -181,7 +182,7 @@ def _named(received: Received) -> str | None:
     return appointment_id_of(received, content)  # type: ignore[arg-type]
 
 
-async def _rows(connection: AsyncConnection, statement: Any, parameters: Mapping[str, object]) -> list[Row[Any]]:  # noqa: ANN401
+async def _rows(connection: AsyncConnection, statement: Any, parameters: Mapping[str, object]) -> list[Row[Any]]:
     return list(await connection.execute(statement, parameters))
 
 
@@ -226,7 +227,7 @@ def _values(appointment: Appointment) -> tuple[object, ...]:
 
 
 #: The columns that can change, with their types.
-_CHANGING: Final = {
+_CHANGING: Final[dict[str, TypeEngine[Any]]] = {
     "status": Text(),
     "updated_at": _TIME,
     "expires_at": _TIME,
@@ -268,7 +269,7 @@ class PendingDeadline(NamedTuple):
     expires_at: datetime
 
 
-def _find_pending(condition: str) -> Any:  # noqa: ANN401
+def _find_pending(condition: str) -> Any:
     return text(
         f"""
         SELECT appointment_id, doctor_id, version, expires_at

@@ -81,11 +81,8 @@ class Appointments:
         content = received.content
         if isinstance(content, Malformed):
             version = self._version(content.entity_id, content.key)
-            event = rejected(
-                "booking", content, content.refusal, entity_id=content.entity_id, time=received.log_time, version=version
-            )
-            return [event]
-        command = cast(BookingCommand, content)
+            return [rejected("booking", content, content.refusal, entity_id=content.entity_id, time=received.log_time, version=version)]
+        command = cast("BookingCommand", content)
         identifier = appointment_id_of(received, command)
         moment = Moment(received.log_time, received.time, received.id, identifier)
         events = decide(self._known(command, moment), command, moment, self._rules)

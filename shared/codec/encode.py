@@ -48,9 +48,7 @@ def event_id(service: str, source: str, identifier: str, index: int) -> str:
     return blake2b(f"{service}\n{source}\n{identifier}\n{index}".encode(), digest_size=16).hexdigest()
 
 
-def encode_event(  # noqa: PLR0913 - what an event says of itself, of its cause and of its place, each once
-    event: Event, *, cause: Received, index: int, service: str, topic: str, decided_at: str
-) -> OutgoingMessage:
+def encode_event(event: Event, *, cause: Received, index: int, service: str, topic: str, decided_at: str) -> OutgoingMessage:
     """Make the message of one event of a decision.
 
     Args:
@@ -106,7 +104,7 @@ def _source_header(service: str) -> bytes:
     return source_of(service).encode()
 
 
-def encode_command(  # noqa: PLR0913 - the attributes of an envelope, each once
+def encode_command(
     command: Command,
     *,
     topic: str,
@@ -138,8 +136,8 @@ def encode_command(  # noqa: PLR0913 - the attributes of an envelope, each once
         headers.append(("ce_time", format_time(time).encode()))
     if command.entity_id is not None:
         headers.append(("ce_subject", command.entity_id.encode()))
-    for name, value in (context or {}).items():
-        headers.append((name if name == "traceparent" else f"ce_{name}", value.encode()))
+    for name, attribute in (context or {}).items():
+        headers.append((name if name == "traceparent" else f"ce_{name}", attribute.encode()))
     value = orjson.dumps(command.model_dump(exclude_none=True), option=_OPTIONS)
     return OutgoingMessage(topic, key, value, headers)
 
@@ -163,8 +161,8 @@ def unpack(packed: bytes) -> list[OutgoingMessage]:
     """Read messages back as ``pack`` was given them."""
     lines = packed.split(b"\n")
     messages = []
-    for envelope, value in zip(lines[::2], lines[1::2], strict=True):
+    for envelope, body in zip(lines[::2], lines[1::2], strict=True):
         fields = orjson.loads(envelope)
         headers = [(name, header.encode()) for name, header in fields["headers"].items()]
-        messages.append(OutgoingMessage(fields["topic"], fields["key"].encode(), value, headers))
+        messages.append(OutgoingMessage(fields["topic"], fields["key"].encode(), body, headers))
     return messages

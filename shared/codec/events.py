@@ -40,7 +40,7 @@ def decode_event(record: Record, events: Mapping[str, type[EventData]]) -> Recei
     """
     if record.value is None:
         return Unreadable(record, UnreadableReason.TOMBSTONE, "The record has no value; an event is a JSON object.")
-    headers = {name: value for name, value in record.headers if value is not None}
+    headers = dict(record.headers)
     try:
         value = orjson.loads(record.value)
     except orjson.JSONDecodeError as error:

@@ -124,9 +124,7 @@ class WarnAppointmentExpiry(AppointmentCommand):
     actor: Actor | None = None
 
 
-BookingCommand = (
-    BookAppointment | ConfirmAppointment | DeclineAppointment | CancelAppointment | ExpireAppointment | WarnAppointmentExpiry
-)
+BookingCommand = BookAppointment | ConfirmAppointment | DeclineAppointment | CancelAppointment | ExpireAppointment | WarnAppointmentExpiry
 
 #: The commands that the booking service decides, by type.
 BOOKING_COMMANDS: dict[str, type[Command]] = {

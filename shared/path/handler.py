@@ -74,9 +74,7 @@ class Handler(Generic[State]):
 
     def _dead_letter(self, letter: DeadLetter) -> OutgoingMessage:
         record = letter.record
-        _log.warning(
-            "Dead letter", reason=letter.reason, topic=record.topic, partition=record.partition, offset=record.offset
-        )
+        _log.warning("Dead letter", reason=letter.reason, topic=record.topic, partition=record.partition, offset=record.offset)
         return encode_dead_letter(letter, service=self._service.name, group=self._consumer_group)
 
     async def _decide(self, decoded: Sequence[Received | Unreadable]) -> tuple[list[Answer], list[Event]]:
@@ -86,7 +84,7 @@ class Handler(Generic[State]):
             try:
                 with self._watchdog.expect("deciding a batch"):
                     return await self._attempt(decoded)
-            except Exception as error:  # noqa: BLE001 - what failed decides what is done about it, and nothing may be lost
+            except Exception as error:
                 failure = classify(error)
                 if failure is Failure.FATAL:
                     message = f"The database refuses the statements of {self._service.name}: {error}. Run `caremesh migrate`."
@@ -119,9 +117,7 @@ class Handler(Generic[State]):
             raise FatalError(message) from error
         self._own_dead_letters.append(now)
         record = decoded.record
-        _log.error(
-            "Record cannot be decided", topic=record.topic, partition=record.partition, offset=record.offset, exc_info=error
-        )
+        _log.error("Record cannot be decided", topic=record.topic, partition=record.partition, offset=record.offset, exc_info=error)
         await self._transactions.decide([], positions_after([decoded]))
         # Only the kind of the error: its words may repeat what was in the record.
         message = f"The service failed on this record alone: {type(error).__name__}."

@@ -1,7 +1,7 @@
 """Deciding one batch while the one before is being published; acknowledging in order.
 
-    submit ──► decide, commit ──► publish, awaited ──► acknowledge
-                (batch n + 1)       (batch n)           (batch n - 1)
+submit ──► decide, commit ──► publish, awaited ──► acknowledge
+(batch n + 1)       (batch n)           (batch n - 1)
 """
 
 import asyncio

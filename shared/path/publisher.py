@@ -73,7 +73,7 @@ class Publisher:
         """
         producer = await self._connected()
         partitions = await producer.partitions_for(topic)
-        return max(partitions) + 1
+        return int(max(partitions)) + 1
 
     async def _attempt(self, messages: Sequence[OutgoingMessage]) -> None:
         producer = await self._connected()
@@ -102,10 +102,8 @@ class Publisher:
             topic, key = message.topic, message.key
             if topic not in counts:
                 counts[topic] = await self.partitions_of(topic)
-            if key:
-                partition = partition_of(key, counts[topic])
-            else:
-                partition = fallback_partition(str(message.partition).encode(), counts[topic])
+            count = counts[topic]
+            partition = partition_of(key, count) if key else fallback_partition(str(message.partition).encode(), count)
             groups.setdefault((topic, partition), []).append(message)
         return groups
 
@@ -141,5 +139,5 @@ class Publisher:
                 await producer.stop()
 
 
-def _append(builder: Any, message: OutgoingMessage) -> object:  # noqa: ANN401 - aiokafka has no types
+def _append(builder: Any, message: OutgoingMessage) -> object:
     return builder.append(timestamp=None, key=message.key, value=message.value, headers=message.headers)

@@ -9,9 +9,7 @@ from shared.messages.fields import Command
 from shared.messages.refusal import Refusal
 
 
-def rejected(  # noqa: PLR0913 - what the event says, each once
-    service: str, command: Command | Malformed, refusal: Refusal, *, entity_id: str | None, time: datetime, version: int
-) -> Event:
+def rejected(service: str, command: Command | Malformed, refusal: Refusal, *, entity_id: str | None, time: datetime, version: int) -> Event:
     """The outcome of a refused command.
 
     Args:

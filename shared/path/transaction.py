@@ -41,7 +41,7 @@ class _Decided:
 class Transactions(Generic[State]):
     """Decides batches of commands, each in one transaction."""
 
-    def __init__(  # noqa: PLR0913 - the parts that the path is made of
+    def __init__(
         self, service: Service[State], *, engine: AsyncEngine, rescuer: AsyncEngine, events_topic: str, consumer_group: str
     ) -> None:
         """Make it.
@@ -127,9 +127,7 @@ class Transactions(Generic[State]):
         now, later = _split_by_lock(batch, needs, {name for name, key in shared.items() if key in busy})
         return clock, now, later
 
-    def _decide_each(
-        self, batch: Mapping[int, Received], recalled: dict[Identity, Decision], state: State, clock: datetime
-    ) -> _Decided:
+    def _decide_each(self, batch: Mapping[int, Received], recalled: dict[Identity, Decision], state: State, clock: datetime) -> _Decided:
         decided = _Decided()
         decided_at = format_time(clock)
         # Messages of this very batch, for copies within it: by identity.
@@ -151,9 +149,7 @@ class Transactions(Generic[State]):
 
     def _encode(self, events: Sequence[Event], cause: Received, decided_at: str) -> list[OutgoingMessage]:
         return [
-            encode_event(
-                event, cause=cause, index=index, service=self._service.name, topic=self._events_topic, decided_at=decided_at
-            )
+            encode_event(event, cause=cause, index=index, service=self._service.name, topic=self._events_topic, decided_at=decided_at)
             for index, event in enumerate(events)
         ]
 

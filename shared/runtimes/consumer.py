@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.codec.record import Record
 from shared.path import decisions
 from shared.path.backoff import Backoff
-from shared.path.errors import FatalError
+from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify
 from shared.path.pipeline import Pipeline
 
 _POLL_MILLISECONDS: Final = 500
@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 class ConsumerRuntime:
     """Reads a topic as a member of a group, and commits offsets after what they stand for was published."""
 
-    def __init__(  # noqa: PLR0913 - what a consumer is made of
+    def __init__(
         self,
         client_options: dict[str, Any],
         *,
@@ -46,7 +46,7 @@ class ConsumerRuntime:
         self._published: dict[TopicPartition, int] = {}
         self._to_commit = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._fatal: FatalError | None = None
+        self._unchecked: set[TopicPartition] = set()
         self._consumer: Any = None
 
     def stop(self) -> None:
@@ -82,16 +82,15 @@ class ConsumerRuntime:
 
     async def _poll_until_stopped(self, pipeline: Pipeline, publishing: "asyncio.Task[None]") -> None:
         while not self._stopping.is_set():
-            if self._fatal is not None:
-                raise self._fatal
             if publishing.done():
                 publishing.result()
             polled = await self._consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=self._batch_max_records)
             records = [record for partition_records in polled.values() for record in partition_records]
-            if records:
+            await self._check_new_partitions()
+            if records and not self._unchecked:
                 await pipeline.submit(records)
 
-    async def _start(self, pipeline: Pipeline) -> Any:  # noqa: ANN401 - aiokafka has no types
+    async def _start(self, pipeline: Pipeline) -> Any:
         backoff = Backoff()
         while True:
             consumer = AIOKafkaConsumer(
@@ -152,18 +151,36 @@ class ConsumerRuntime:
         except TimeoutError:
             _log.warning("Partitions handed over with batches still in hand")
 
-    async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
-        """Check that the database knows all that the group has committed in Kafka."""
-        try:
-            async with self._engine.connect() as connection:
-                known = await decisions.read_positions(connection, self._consumer_group)
-            for partition in partitions:
-                committed = await self._consumer.committed(partition)
+    def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        """Decide nothing of these partitions before they are checked."""
+        self._unchecked = set(partitions)
+
+    async def _check_new_partitions(self) -> None:
+        """Check that the database knows all that the group has committed in Kafka.
+
+        Raises:
+            FatalError: it does not, or it cannot be asked.
+        """
+        backoff = Backoff()
+        while self._unchecked and not self._stopping.is_set():
+            partitions = frozenset(self._unchecked)
+            try:
+                # Kafka first: what is decided and committed meanwhile must not look like something that the database lost.
+                committed = {partition: await self._consumer.committed(partition) for partition in partitions}
+                async with self._engine.connect() as connection:
+                    known = await decisions.read_positions(connection, self._consumer_group)
+            except (*DATABASE_ERRORS, KafkaError) as error:
+                if classify(error) is Failure.FATAL:
+                    message = f"The database refuses to say what it has decided: {error}. Run `caremesh migrate`."
+                    raise FatalError(message) from error
+                _log.warning("New partitions cannot be checked for now, trying again", error=type(error).__name__)
+                await backoff.wait()
+                continue
+            for partition, offset in committed.items():
                 decided = known.get((partition.topic, partition.partition), 0)
-                if committed is not None and committed > decided:
-                    self._fatal = self._ahead(partition, committed, decided)
-        except FatalError as error:
-            self._fatal = error
+                if offset is not None and offset > decided:
+                    raise self._ahead(partition, offset, decided)
+            self._unchecked -= partitions
 
     def _ahead(self, partition: TopicPartition, committed: int, decided: int) -> FatalError:
         return FatalError(
@@ -175,7 +192,7 @@ class ConsumerRuntime:
         )
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] - aiokafka has no types
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Tells the runtime about partitions that come and go."""
 
     def __init__(self, runtime: ConsumerRuntime, pipeline: Pipeline) -> None:
@@ -189,4 +206,4 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] - aiokafka has
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Before the first record of the new partitions."""
-        await self._runtime.assigned(assigned)
+        self._runtime.assigned(assigned)

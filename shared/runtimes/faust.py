@@ -74,11 +74,11 @@ class FaustRuntime:
             RuntimeError: Faust has crashed; its own log says why.
             Exception: what a handler cannot go on after.
         """
-        working = [asyncio.create_task(part) for part in (self._batch(pipeline), pipeline.run(), *beside)]
-        stopping = asyncio.create_task(self._stopping.wait())
+        working: list[asyncio.Task[Any]] = [asyncio.create_task(part) for part in (self._batch(pipeline), pipeline.run(), *beside)]
+        stopping: asyncio.Task[Any] = asyncio.create_task(self._stopping.wait())
         try:
             await self._app.start()
-            crashing = asyncio.create_task(self._app.wait_until_stopped())
+            crashing: asyncio.Task[Any] = asyncio.create_task(self._app.wait_until_stopped())
             await asyncio.wait([*working, stopping, crashing], return_when=asyncio.FIRST_COMPLETED)
             for task in working:
                 if task.done():
@@ -99,7 +99,7 @@ class FaustRuntime:
         except TimeoutError:
             _log.warning("Faust did not stop in time; events in hand will be delivered again")
 
-    async def _take(self, stream: Any) -> None:  # noqa: ANN401 - a Faust stream
+    async def _take(self, stream: Any) -> None:
         async for event in stream.noack().events():
             await self._queue.put(_record(event))
 

@@ -51,7 +51,7 @@ def on_termination(stop: Callable[[], Awaitable[None] | None]) -> None:
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop  # noqa: PLC0415 - not on every platform
+        import uvloop
     except ImportError:
         return None
     return uvloop.new_event_loop

@@ -15,7 +15,7 @@ from shared.sweeps import Sweep, Sweeper
 from shared.topics import commands_topic, events_topic
 
 
-async def run_processor(  # noqa: PLR0913 - what a processor is made of
+async def run_processor(
     settings: Settings,
     service: str,
     *,
@@ -56,4 +56,4 @@ async def run_processor(  # noqa: PLR0913 - what a processor is made of
         retention = Retention(service, engine=resources.engine, retention_days=settings.decision_retention_days)
         on_termination(runtime.stop)
         pipeline = Pipeline(handler, resources.publisher, runtime.acknowledge)
-        await runtime.run(pipeline, beside=[part.run() for part in (*sweepers, retention)])
+        await runtime.run(pipeline, beside=[*(sweeper.run() for sweeper in sweepers), retention.run()])

@@ -91,9 +91,7 @@ def _finds_the_slot_free(known: Known, command: BookAppointment, moment: Moment,
         return None
     if holder.patient_id == command.patient_id:
         message = "You have already booked this time slot."
-    elif holder.appointment_id in known.booked_in_this_batch or (
-        moment.asked_at is not None and holder.created_at > moment.asked_at
-    ):
+    elif holder.appointment_id in known.booked_in_this_batch or (moment.asked_at is not None and holder.created_at > moment.asked_at):
         message = "Time slot was just booked by another patient."
     else:
         message = "This time slot is already booked. Please select a different time."
@@ -125,4 +123,3 @@ def _first_in_the_way(holds: Collection[Appointment], command: BookAppointment, 
     starts_at, ends_at = command.starts_at, command.ends_at
     in_the_way = [hold for hold in holds if hold.overlaps(starts_at, ends_at) and hold.holds_slot(now)]
     return min(in_the_way, key=lambda hold: (hold.starts_at, hold.appointment_id), default=None)
-

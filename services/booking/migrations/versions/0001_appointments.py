@@ -55,12 +55,8 @@ def _create_appointments() -> None:
         schema=SCHEMA,
         postgresql_where=HOLDS_SLOT,
     )
-    op.create_index(
-        "appointments_of_a_patient", "appointments", ["patient_id", "starts_at"], schema=SCHEMA, postgresql_where=HOLDS_SLOT
-    )
-    op.create_index(
-        "appointments_due", "appointments", ["expires_at"], schema=SCHEMA, postgresql_where=sa.text("expires_at IS NOT NULL")
-    )
+    op.create_index("appointments_of_a_patient", "appointments", ["patient_id", "starts_at"], schema=SCHEMA, postgresql_where=HOLDS_SLOT)
+    op.create_index("appointments_due", "appointments", ["expires_at"], schema=SCHEMA, postgresql_where=sa.text("expires_at IS NOT NULL"))
     op.create_index(
         "appointments_to_warn",
         "appointments",
