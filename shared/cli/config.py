@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.cli.masking import mask_url
+from shared.cli.terminal import table_console
 from shared.embedded.endpoints import resolve
 from shared.embedded.errors import NoMeshError
 from shared.embedded.options import EmbeddedOptions
@@ -54,8 +55,12 @@ def config(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
     if as_json:
         typer.echo(orjson.dumps({entry.variable: entry.value for entry in entries}, option=orjson.OPT_INDENT_2))
     else:
-        output = Console(soft_wrap=True, highlight=False)
-        table = Table("variable", "value", "from", "")
+        output = table_console()
+        table = Table()
+        table.add_column("variable", no_wrap=True)
+        table.add_column("value", overflow="fold")
+        table.add_column("from")
+        table.add_column("")
         for entry in entries:
             style = "" if entry.origin == "default" else "bold"
             table.add_row(entry.variable, _shown(entry.value), entry.origin, entry.says, style=style)

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from shared.cli.status import look
+from shared.cli.terminal import table_console
 from shared.demo.findings import any_failed
 from shared.demo.lines import kcat_lines, our_lines
 from shared.demo.performance import go_on_quietly, perform, rows_to_play
@@ -34,7 +35,6 @@ _EXIT_INTERRUPTED: Final = 130
 
 _READY_TIMEOUT_SECONDS: Final = 60
 _READY_PROBE_SECONDS: Final = 0.5
-_PLAIN_WIDTH: Final = 120
 
 #: The limits of a mesh that the demonstration starts itself, unless the environment sets others: nobody wants to watch for 24 hours.
 SHORT_LIMITS: Final[Mapping[str, str]] = {"CAREMESH_PENDING_EXPIRY_SECONDS": "6", "CAREMESH_EXPIRY_WARNING_SECONDS": "3"}
@@ -59,9 +59,7 @@ def demo(
 
     Exit code 0 if every promise was kept, 1 if not, 2 if there is no mesh to play on.
     """
-    console = Console(soft_wrap=False, highlight=False)
-    if not console.is_terminal:
-        console = Console(soft_wrap=False, highlight=False, width=_PLAIN_WIDTH)
+    console = table_console()
     try:
         raise typer.Exit(_play(console, leave=leave, yes=yes))
     except (CannotPlayError, EmbeddedError) as error:

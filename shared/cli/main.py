@@ -1,5 +1,7 @@
 """The entry of the command line, and the map of its commands: each has a module of its own, imported when it is called."""
 
+import logging
+import re
 import sys
 from importlib import import_module
 from typing import Any
@@ -24,7 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config", "Print the settings in effect."),
 }
 
-_EXIT_ERROR = 1
+#: A setting without a valid value, or a mesh that cannot come up: nothing was looked at, so nothing was found wrong (that would be 1).
+_EXIT_ERROR = 2
 _EXIT_INTERRUPTED = 130
 
 
@@ -49,6 +52,8 @@ class _Commands(TyperGroup):
         command = typer.main.get_command(application)
         command.name = cmd_name
         command.short_help = summary
+        # A line break inside a paragraph of a docstring is none for people.
+        command.help = re.sub(r"(?<!\n)\n(?!\n)", " ", command.help or "")
         return command
 
 
@@ -63,6 +68,8 @@ def _caremesh() -> None:
 def main() -> None:
     """Run the command line; what the user can put right is told in a sentence, without a stack."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
+    # What it would say is raised as well, and then told in a sentence.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         app()
     except EmbeddedError as error:
@@ -70,8 +77,8 @@ def main() -> None:
         sys.exit(_EXIT_ERROR)
     except ValidationError as error:
         for problem in error.errors():
-            name = "CAREMESH_" + "_".join(map(str, problem["loc"])).upper() if problem["loc"] else "Settings"
-            console.print(f"{name}: {problem['msg']}", style="red", markup=False)
+            name = "CAREMESH_" + "_".join(map(str, problem["loc"])).upper() + ": " if problem["loc"] else ""
+            console.print(f"{name}{problem['msg'].removeprefix('Value error, ')}", style="red", markup=False)
         sys.exit(_EXIT_ERROR)
     except KeyboardInterrupt:
         sys.exit(_EXIT_INTERRUPTED)

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from rich.console import Console
 from rich.table import Table
 
+from shared.cli.terminal import table_console
 from shared.embedded.endpoints import resolve
 from shared.embedded.errors import NoMeshError
 from shared.kafka_client import client_options
@@ -183,8 +184,11 @@ def _duration(duration: timedelta) -> str:
 
 
 def _print(topics: Sequence[TopicStatus]) -> None:
-    output = Console(soft_wrap=True, highlight=False)
-    table = Table("topic", "partitions", "replicas", "records", "kept", "holds", "in Kafka")
+    output = table_console()
+    table = Table()
+    table.add_column("topic", no_wrap=True)
+    for column in ("partitions", "replicas", "records", "kept", "holds", "in Kafka"):
+        table.add_column(column)
     for topic in topics:
         state = f"[red]{topic.problems[0].partition(':')[0]}" if topic.problems else "[green]ok"
         table.add_row(topic.name, str(topic.partitions), str(topic.replication), f"{topic.records:,}", topic.kept, topic.holds, state)

@@ -43,7 +43,7 @@ def kcat_lines(settings: Settings, run_id: str) -> Sequence[Line]:
     record = f"{doctor}|{orjson.dumps(command).decode()}"
     events, commands = events_topic(settings.topic_prefix, "booking"), commands_topic(settings.topic_prefix, "booking")
     return (
-        Line(f"watch what happens, headers and all ({_KCAT_INSTALL})", rf"{kcat} -C -t {events} -o end -u -f '%h\n%k %s\n\n'"),
+        Line(f"watch what happens, headers and all ({_KCAT_INSTALL})", rf"{kcat} -C -t {events} -o end -q -u -f '%h\n%k %s\n\n'"),
         Line(
             "ask for an appointment, by hand, in one line",
             f"echo '{record}' | {kcat} -P -t {commands} -K '|' -X partitioner=murmur2_random",

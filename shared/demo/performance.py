@@ -38,14 +38,16 @@ async def perform(stage: Stage, rows: Sequence[Row], view: View) -> None:
         await asyncio.sleep(_BREATH_SECONDS)
         # The one that has to wait goes beside the others.
         waiting = [pair for pair in played[:-1] if pair[0].play is pending_expires]
-        others = [pair for pair in played[:-1] if pair[0].play is not pending_expires]
+        others = [pair for pair in played[:-1] if pair[0].play not in {pending_expires, None}]
+        for scenario, row in played:
+            if scenario.play is None:
+                await _fill(scenario, row, stage, view)
         async with asyncio.TaskGroup() as group:
             for scenario, row in waiting:
                 group.create_task(_fill(scenario, row, stage, view))
             for scenario, row in others:
                 await _fill(scenario, row, stage, view)
-                if scenario.play is not None:
-                    await asyncio.sleep(_BREATH_SECONDS)
+                await asyncio.sleep(_BREATH_SECONDS)
     finally:
         await _end(traffic)
     await _fill(*played[-1], stage, view)

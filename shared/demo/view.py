@@ -126,8 +126,8 @@ class LiveView:
     def _promises(self) -> Table:
         promises = Table(box=None, expand=True, pad_edge=False, show_header=False)
         promises.add_column(width=8)
-        promises.add_column(ratio=2, no_wrap=True, overflow="ellipsis")
-        promises.add_column(ratio=3, no_wrap=True, overflow="ellipsis")
+        promises.add_column(ratio=4, no_wrap=True, overflow="ellipsis")
+        promises.add_column(ratio=5, no_wrap=True, overflow="ellipsis")
         for row in self._rows:
             if row.finding is None:
                 promises.add_row(self._spinner, row.title, "")

@@ -33,7 +33,7 @@ def test_status_without_a_mesh_says_so_and_fails(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.usefixtures("_no_mesh")
 def test_a_setting_without_a_valid_value_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("CAREMESH_TOPIC_PARTITIONS", "none")
-    assert exit_code(monkeypatch, "status") == 1
+    assert exit_code(monkeypatch, "status") == 2
     assert "CAREMESH_TOPIC_PARTITIONS" in capsys.readouterr().err
 
 
