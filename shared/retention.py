@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.path import decisions
+from shared.path.errors import DATABASE_ERRORS
 
 _INTERVAL_SECONDS: Final = 3600
 _CHUNK: Final = 5_000
@@ -38,7 +38,7 @@ class Retention:
         while True:
             try:
                 forgotten = await self.forget()
-            except (SQLAlchemyError, OSError) as error:
+            except DATABASE_ERRORS as error:
                 _log.warning("Old decisions not forgotten for now", service=self._service, error=type(error).__name__)
             else:
                 if forgotten:
