@@ -1,0 +1,93 @@
+"""Commands as the contract words them, made without any of the project's own models."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+SOURCE = "/tests"
+_BASE = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0) + timedelta(days=3)
+_SLOT = timedelta(minutes=30)
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A record to publish; without a partition the key decides."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    partition: int | None = None
+
+    def on(self, partition: int) -> "Message":
+        """The same, on this partition."""
+        return replace(self, partition=partition)
+
+
+def slot(number: int) -> str:
+    """The start of the n-th half hour from a morning three days ahead."""
+    return (_BASE + number * _SLOT).isoformat().replace("+00:00", "Z")
+
+
+def in_seconds(seconds: float) -> str:
+    """A start so long after now."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+
+
+def command(type_: str, data: dict[str, Any], *, id: str, source: str = SOURCE) -> Message:  # noqa: A002
+    """A command in binary mode."""
+    headers = {"content-type": "application/json", "ce_specversion": "1.0", "ce_id": id, "ce_source": source, "ce_type": type_}
+    return Message(
+        key=str(data["doctor_id"]).encode(),
+        value=json.dumps(data).encode(),
+        headers=tuple((name, value.encode()) for name, value in headers.items()),
+    )
+
+
+def structured(type_: str, data: dict[str, Any], *, id: str, source: str = SOURCE) -> Message:  # noqa: A002
+    """A command in structured mode: one line of JSON, no header at all."""
+    envelope = {"specversion": "1.0", "id": id, "source": source, "type": type_, "data": data}
+    return Message(key=str(data["doctor_id"]).encode(), value=json.dumps(envelope).encode())
+
+
+def book_data(doctor: str, patient: str, starts_at: str, *, appointment_id: str | None = None, minutes: int = 30) -> dict[str, Any]:
+    """What asks for a slot."""
+    data: dict[str, Any] = {
+        "doctor_id": doctor,
+        "patient_id": patient,
+        "starts_at": starts_at,
+        "duration_minutes": minutes,
+        "modality": "video",
+        "actor": {"role": "patient", "id": patient},
+    }
+    return data if appointment_id is None else data | {"appointment_id": appointment_id}
+
+
+def book(  # noqa: PLR0917
+    doctor: str, patient: str, starts_at: str, id: str, appointment_id: str | None = None, minutes: int = 30  # noqa: A002
+) -> Message:
+    """Ask for a slot."""
+    return command("booking.appointment.book.v1", book_data(doctor, patient, starts_at, appointment_id=appointment_id, minutes=minutes), id=id)
+
+
+def confirm(appointment_id: str, doctor: str, id: str) -> Message:  # noqa: A002
+    """The doctor takes it."""
+    return _by_doctor("confirm", appointment_id, doctor, id)
+
+
+def decline(appointment_id: str, doctor: str, id: str) -> Message:  # noqa: A002
+    """The doctor turns it down."""
+    return _by_doctor("decline", appointment_id, doctor, id)
+
+
+def cancel(appointment_id: str, doctor: str, id: str, *, patient: str) -> Message:  # noqa: A002
+    """The patient calls it off."""
+    data = {"appointment_id": appointment_id, "doctor_id": doctor, "actor": {"role": "patient", "id": patient}}
+    return command("booking.appointment.cancel.v1", data, id=id)
+
+
+def _by_doctor(action: str, appointment_id: str, doctor: str, id: str) -> Message:  # noqa: A002
+    data = {"appointment_id": appointment_id, "doctor_id": doctor, "actor": {"role": "doctor", "id": doctor}}
+    return command(f"booking.appointment.{action}.v1", data, id=id)

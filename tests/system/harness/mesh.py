@@ -1,0 +1,183 @@
+"""One mesh of a test: its topics, its database, its processes, and what can be asked of them."""
+
+import os
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from shared.auditor import CannotLookError, Report, audit
+from shared.settings import Settings
+from tests.system.harness.processes import Crew, Process
+from tests.system.harness.producers import Acknowledged, NativeProducer, PythonProducer
+from tests.system.harness.reading import Events, Lying, read_all
+from tests.system.harness.waiting import until
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mesh:
+    """Booking alone, on a topic prefix and a database of its own."""
+
+    settings: Settings
+    crew: Crew
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.settings.kafka_bootstrap_servers
+
+    @property
+    def commands(self) -> str:
+        return f"{self.settings.topic_prefix}.booking.commands.v1"
+
+    @property
+    def events_topic(self) -> str:
+        return f"{self.settings.topic_prefix}.booking.events.v1"
+
+    @property
+    def group(self) -> str:
+        return f"{self.settings.topic_prefix}-booking"
+
+    # Processes
+
+    def consumer(self, *faults: str, **environment: str) -> Process:
+        """Start a consumer: the real one, or one with these faults of the tests' launcher."""
+        return self._start("consumer", faults, environment)
+
+    def processor(self, *faults: str, **environment: str) -> Process:
+        """Start a processor."""
+        return self._start("processor", faults, environment)
+
+    def _start(self, role: str, faults: Sequence[str], more: dict[str, str]) -> Process:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CAREMESH_")}
+        settings = {
+            "CAREMESH_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "CAREMESH_DATABASE_URL": self.settings.database_url.get_secret_value(),
+            "CAREMESH_TOPIC_PREFIX": self.settings.topic_prefix,
+            "CAREMESH_TOPIC_PARTITIONS": str(self.settings.topic_partitions),
+        }
+        environment = inherited | settings | self.environment | more | {"PYTHONPATH": str(ROOT)}
+        module = "tests.system.worker" if faults else "services.booking"
+        return self.crew.start(role, ["-m", module, role, *faults], environment)
+
+    # Kafka
+
+    def python_producer(self) -> PythonProducer:
+        return PythonProducer(self.bootstrap_servers, self.commands)
+
+    def native_producer(self) -> NativeProducer:
+        return NativeProducer(self.bootstrap_servers, self.commands)
+
+    async def ends(self, topic: str | None = None) -> dict[int, int]:
+        """Partition → the offset at its end."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, group_id=None)
+        await consumer.start()
+        try:
+            places = [TopicPartition(topic or self.commands, number) for number in range(self.settings.topic_partitions)]
+            return {place.partition: end for place, end in (await consumer.end_offsets(places)).items()}
+        finally:
+            await consumer.stop()
+
+    async def committed(self, group: str | None = None, topic: str | None = None) -> dict[int, int]:
+        """Partition → what a group has committed of it."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
+        await admin.start()
+        try:
+            offsets = await admin.list_consumer_group_offsets(group or self.group)
+            return {place.partition: entry.offset for place, entry in offsets.items() if place.topic == (topic or self.commands)}
+        finally:
+            await admin.close()
+
+    async def has_committed(self, ends: dict[int, int], group: str | None = None, topic: str | None = None) -> bool:
+        try:
+            committed = await self.committed(group, topic)
+        except KafkaError:
+            # Right after its start a broker has no coordinator yet.
+            return False
+        return all(committed.get(partition, 0) >= end for partition, end in ends.items())
+
+    async def decided(self, seconds: float = 60) -> float:
+        """Return once the group has committed all that lies in the commands topic now."""
+        ends = await self.ends()
+        return await until(lambda: self.has_committed(ends), "all commands are committed", seconds=seconds, step=0.2)
+
+    async def noticed(self, seconds: float = 60) -> float:
+        """Return once the processors have committed all that lies in the events topic now."""
+        ends = await self.ends(self.events_topic)
+        group = f"{self.group}-processor"
+        return await until(lambda: self.has_committed(ends, group, self.events_topic), "all events are noticed", seconds=seconds, step=0.2)
+
+    async def assigned(self, members: int = 1, group: str | None = None, seconds: float = 30) -> None:
+        """Return once the group is stable with so many members."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
+        await admin.start()
+
+        async def is_stable() -> bool:
+            try:
+                responses = await admin.describe_consumer_groups([group or self.group])
+            except KafkaError:
+                return False
+            described = responses[0].groups[0]
+            return described[2] == "Stable" and len(described[5]) == members
+
+        try:
+            await until(is_stable, f"the group has {members} members", seconds=seconds, step=0.1)
+        finally:
+            await admin.close()
+
+    async def read_events(self) -> Events:
+        return Events(await read_all(self.bootstrap_servers, self.events_topic))
+
+    async def read(self, name: str) -> list[Lying]:
+        """Every record of one of the mesh's topics, named without the prefix."""
+        return await read_all(self.bootstrap_servers, f"{self.settings.topic_prefix}.{name}")
+
+    async def audit(self, acknowledged: Collection[Acknowledged] = (), *, demand_everything: bool = False) -> Report:
+        """The auditor's verdict on what lies in the topics now."""
+        options: dict[str, Any] = {"bootstrap_servers": self.bootstrap_servers}
+        try:
+            return await audit(options, self.settings.topic_prefix, acknowledged=acknowledged, demand_everything=demand_everything)
+        except CannotLookError as error:
+            sys.stderr.write(self.crew.logs())
+            raise AssertionError(str(error)) from error
+
+    async def is_clean(self, acknowledged: Collection[Acknowledged] = ()) -> Report:
+        """Fail unless the auditor finds nothing, and every command is decided."""
+        report = await self.audit(acknowledged)
+        assert report.passed, "\n".join([str(dict(report.totals)), *(violation.sentence for violation in report.violations[:10]), self.crew.logs()])
+        assert report.counts.in_flight_commands == 0
+        assert report.counts.acknowledged == len(set(acknowledged))
+        return report
+
+    # The database
+
+    async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        return await asyncpg.connect(self.settings.database_url.get_secret_value(), server_settings={"search_path": "booking"})
+
+    async def query(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """Rows, as plain tuples."""
+        connection = await self.connect()
+        try:
+            return [tuple(row) for row in await connection.fetch(sql, *arguments)]
+        finally:
+            await connection.close()
+
+    async def execute(self, sql: str) -> None:
+        connection = await self.connect()
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    async def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every table, whole."""
+        tables = {"appointments": "appointment_id", "decisions": "source, id", "positions": "consumer_group, topic, partition"}
+        return {table: await self.query(f"SELECT * FROM {table} ORDER BY {order}") for table, order in tables.items()}

@@ -1,0 +1,145 @@
+"""Runs one of booking's processes through its real entry, with faults that only the tests can ask for.
+
+    python -m tests.system.worker consumer session_timeout=3 kill_before_publish=2
+
+The product knows nothing of this: each fault wraps a part of it, in this process alone.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+
+import shared.runtimes.service as consumers
+from services.booking.__main__ import main as run_booking
+from shared.codec.record import OutgoingMessage, Record
+from shared.path import decisions, locks, transaction
+from shared.path.pipeline import Pipeline
+from shared.path.publisher import Publisher
+from shared.runtimes.consumer import ConsumerRuntime
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def session_timeout(seconds: str) -> None:
+    """The group gives this member's partitions away after so long without a sign of life."""
+    consumers.ConsumerRuntime = partial(ConsumerRuntime, session_timeout_seconds=float(seconds))  # type: ignore[misc, assignment]
+
+
+def _at_publish(number: str, *, after: bool) -> None:
+    publish = Publisher.publish
+    seen = 0
+
+    async def publish_or_die(self: Publisher, messages: Sequence[OutgoingMessage]) -> None:
+        nonlocal seen
+        seen += bool(messages)
+        if seen == int(number) and not after:
+            _die()
+        await publish(self, messages)
+        if seen == int(number) and after:
+            _die()
+
+    Publisher.publish = publish_or_die  # type: ignore[method-assign]
+
+
+def stop_in_copy(rows: str) -> None:
+    """Stop, once, in the middle of a COPY of so many decisions or more: half of the rows are sent, the COPY is not finished."""
+    copy = asyncpg.Connection.copy_records_to_table
+    stopped = False
+
+    def stopping(records: Sequence[object]) -> Iterator[object]:
+        nonlocal stopped
+        for number, record in enumerate(records):
+            if number == len(records) // 2 and not stopped:
+                stopped = True
+                os.kill(os.getpid(), signal.SIGSTOP)
+            yield record
+
+    async def copy_or_stop(self: Any, table_name: str, *, records: Any, **options: Any) -> Any:
+        if table_name == "decisions" and len(records) >= int(rows):
+            records = stopping(records)
+        return await copy(self, table_name, records=records, **options)
+
+    asyncpg.Connection.copy_records_to_table = copy_or_stop  # type: ignore[method-assign]
+
+
+def commit_before_transaction(batch: str) -> None:
+    """A mutant: offsets are committed before the batch is decided; and it dies between the two at the n-th batch."""
+
+    class TooEarly(Pipeline):
+        batches = 0
+
+        async def submit(self, records: Sequence[Record]) -> None:
+            await self._acknowledge(records)
+            await self._acknowledge.__self__._commit()  # type: ignore[attr-defined]
+            self.batches += 1
+            if self.batches == int(batch):
+                _die()
+            await super().submit(records)
+
+    consumers.Pipeline = TooEarly  # type: ignore[misc]
+
+
+def no_recall(_: str) -> None:
+    """A mutant: it does not ask what was decided before."""
+
+    async def forgetful(_connection: object, _identities: Collection[decisions.Identity]) -> dict[decisions.Identity, decisions.Decision]:
+        return {}
+
+    decisions.recall = forgetful
+
+
+def no_locks(_: str) -> None:
+    """A mutant: it takes no lock. It also dwells between reading and writing, so that a short load meets the others there."""
+
+    async def take(*_: object) -> None:
+        return None
+
+    async def take_what_is_free(connection: Any, _keys: object) -> tuple[Any, frozenset[int]]:
+        return (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one(), frozenset()
+
+    recall = decisions.recall
+
+    async def slow_recall(connection: Any, identities: Collection[decisions.Identity]) -> dict[decisions.Identity, decisions.Decision]:
+        found = await recall(connection, identities)
+        await connection.execute(text("SET LOCAL statement_timeout = '5s'"))
+        return found
+
+    locks.take = take  # type: ignore[assignment]
+    locks.take_what_is_free = take_what_is_free  # type: ignore[assignment]
+    decisions.recall = slow_recall
+    assert transaction.locks is locks
+
+
+FAULTS: dict[str, Callable[[str], None]] = {
+    "session_timeout": session_timeout,
+    "kill_before_publish": partial(_at_publish, after=False),
+    "kill_after_publish": partial(_at_publish, after=True),
+    "stop_in_copy": stop_in_copy,
+    "commit_before_transaction": commit_before_transaction,
+    "no_recall": no_recall,
+    "no_locks": no_locks,
+}
+
+
+def main() -> None:
+    """Bring the faults in, then run the real thing."""
+    role, *faults = sys.argv[1:]
+    for fault in faults:
+        name, _, value = fault.partition("=")
+        FAULTS[name](value)
+    sys.argv = ["services.booking", role]
+    run_booking()
+
+
+if __name__ == "__main__":
+    assert asyncio is not None
+    main()
