@@ -14,6 +14,7 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    TextClause,
     bindparam,
     text,
 )
@@ -93,59 +94,65 @@ _BY_ID: Final = text(
 ).bindparams(bindparam("ids", type_=ARRAY(Text)))
 
 
-_ASKED: Final = (
-    bindparam("parties", type_=ARRAY(Text)),
-    bindparam("starts", type_=ARRAY(_TIME)),
-    bindparam("ends", type_=ARRAY(_TIME)),
-)
 _LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
 
-# A doctor's open appointments never overlap each other, so of those that start before only the last can reach into the time.
-_IN_THE_DOCTORS_WAY: Final = text(
+# One look for each booking: whether anything is in the doctor's or the patient's way; how many of the patient's pending ones
+# surely count; and the deadlines of those that expire while the batch's commands were appended, for whether they count
+# depends on the command. A doctor's open appointments never overlap each other: of those before, only the last can reach in.
+_LOOK_AHEAD: Final = text(
     f"""
-    SELECT {_SELECT_COLUMNS}
-    FROM unnest(:parties, :starts, :ends) AS asked (party, starts_at, ends_at)
+    SELECT asked.place,
+           EXISTS (
+               SELECT FROM appointments
+               WHERE doctor_id = asked.doctor AND {_HOLDS_SLOT} AND starts_at >= asked.starts_at AND starts_at < asked.ends_at
+           ) OR asked.starts_at < (
+               SELECT ends_at FROM appointments
+               WHERE doctor_id = asked.doctor AND {_HOLDS_SLOT} AND starts_at < asked.starts_at
+               ORDER BY starts_at DESC
+               LIMIT 1
+           ) OR ahead.in_the_way,
+           ahead.pending,
+           ahead.deadlines
+    FROM unnest(:doctors, :patients, :starts, :ends) WITH ORDINALITY AS asked (doctor, patient, starts_at, ends_at, place)
     CROSS JOIN LATERAL (
-        (SELECT * FROM appointments
-         WHERE doctor_id = asked.party AND {_HOLDS_SLOT} AND starts_at >= asked.starts_at AND starts_at < asked.ends_at)
-        UNION ALL
-        (SELECT * FROM appointments
-         WHERE doctor_id = asked.party AND {_HOLDS_SLOT} AND starts_at < asked.starts_at
-         ORDER BY starts_at DESC
-         LIMIT 1)
-    ) AS held
-    WHERE held.ends_at > asked.starts_at
-    """,
-).bindparams(*_ASKED)
-
-_IN_THE_PATIENTS_WAY: Final = text(
-    f"""
-    SELECT {_SELECT_COLUMNS}
-    FROM unnest(:parties, :starts, :ends) AS asked (party, starts_at, ends_at)
-    JOIN appointments AS held
-      ON held.patient_id = asked.party
-     AND held.starts_at > asked.starts_at - {_LONGEST}
-     AND held.starts_at < asked.ends_at
-     AND held.ends_at > asked.starts_at
-    WHERE {_HOLDS_SLOT}
-    """,
-).bindparams(*_ASKED)
-
-# One look at what a patient has ahead: how many pending ones surely count, the deadlines of those that expire while the
-# batch's commands were appended (whether they count depends on the command), and whether anything is in the way.
-_AHEAD_OF_PATIENT: Final = text(
-    f"""
-    SELECT asked.place, ahead.pending, ahead.deadlines, ahead.in_the_way
-    FROM unnest(:parties, :starts, :ends) WITH ORDINALITY AS asked (party, starts_at, ends_at, place)
-    CROSS JOIN LATERAL (
-        SELECT count(*) FILTER (WHERE status = 'pending' AND expires_at > :last) AS pending,
-               array_agg(expires_at) FILTER (WHERE status = 'pending' AND expires_at BETWEEN :first AND :last) AS deadlines,
-               bool_or(starts_at < asked.ends_at AND ends_at > asked.starts_at) AS in_the_way
+        SELECT coalesce(bool_or(starts_at < asked.ends_at AND ends_at > asked.starts_at), false) AS in_the_way,
+               count(*) FILTER (WHERE status = 'pending' AND expires_at > :last) AS pending,
+               array_agg(expires_at) FILTER (WHERE status = 'pending' AND expires_at BETWEEN :first AND :last) AS deadlines
         FROM appointments
-        WHERE patient_id = asked.party AND {_HOLDS_SLOT} AND starts_at > least(asked.starts_at, :first) - {_LONGEST}
+        WHERE patient_id = asked.patient AND {_HOLDS_SLOT} AND starts_at > least(asked.starts_at, :first) - {_LONGEST}
     ) AS ahead
     """,
-).bindparams(*_ASKED, bindparam("first", type_=_TIME), bindparam("last", type_=_TIME))
+).bindparams(
+    bindparam("doctors", type_=ARRAY(Text)),
+    bindparam("patients", type_=ARRAY(Text)),
+    bindparam("starts", type_=ARRAY(_TIME)),
+    bindparam("ends", type_=ARRAY(_TIME)),
+    bindparam("first", type_=_TIME),
+    bindparam("last", type_=_TIME),
+)
+
+
+def _in_the_way_of(party: str) -> TextClause:
+    return text(
+        f"""
+        SELECT {_SELECT_COLUMNS}
+        FROM unnest(:parties, :starts, :ends) AS asked (party, starts_at, ends_at)
+        JOIN appointments AS held
+          ON held.{party} = asked.party
+         AND held.starts_at > asked.starts_at - {_LONGEST}
+         AND held.starts_at < asked.ends_at
+         AND held.ends_at > asked.starts_at
+        WHERE {_HOLDS_SLOT}
+        """,
+    ).bindparams(
+        bindparam("parties", type_=ARRAY(Text)),
+        bindparam("starts", type_=ARRAY(_TIME)),
+        bindparam("ends", type_=ARRAY(_TIME)),
+    )
+
+
+_IN_THE_DOCTORS_WAY: Final = _in_the_way_of("doctor_id")
+_IN_THE_PATIENTS_WAY: Final = _in_the_way_of("patient_id")
 
 
 async def load(connection: AsyncConnection, batch: Sequence[Received], rules: Rules) -> Appointments:
@@ -155,24 +162,37 @@ async def load(connection: AsyncConnection, batch: Sequence[Received], rules: Ru
     books = [received.content for received in batch if isinstance(received.content, BookAppointment)]
     if not books:
         return Appointments(rules, map(_appointment, loaded), {})
-    starts, ends = [book.starts_at for book in books], [book.ends_at for book in books]
-    doctors = {"parties": [book.doctor_id for book in books], "starts": starts, "ends": ends}
-    loaded += await _rows(connection, _IN_THE_DOCTORS_WAY, doctors)
-    patients = {"parties": [book.patient_id for book in books], "starts": starts, "ends": ends}
     times = [received.log_time for received in batch]
-    pending: dict[str, Pending] = {}
-    in_the_way: dict[str, list[object]] = {"parties": [], "starts": [], "ends": []}
-    ahead = await _rows(connection, _AHEAD_OF_PATIENT, patients | {"first": min(times), "last": max(times)})
-    for place, opened, deadlines, is_in_the_way in ahead:
-        book = books[place - 1]
-        pending[book.patient_id] = Pending(max(times), opened, deadlines or [])
-        if is_in_the_way:
-            in_the_way["parties"].append(book.patient_id)
-            in_the_way["starts"].append(book.starts_at)
-            in_the_way["ends"].append(book.ends_at)
-    if in_the_way["parties"]:
-        loaded += await _rows(connection, _IN_THE_PATIENTS_WAY, in_the_way)
+    obstructed, pending = await _look_ahead(connection, books, min(times), max(times))
+    if obstructed:
+        times_asked = {"starts": [book.starts_at for book in obstructed], "ends": [book.ends_at for book in obstructed]}
+        doctors = {"parties": [book.doctor_id for book in obstructed]} | times_asked
+        patients = {"parties": [book.patient_id for book in obstructed]} | times_asked
+        loaded += await _rows(connection, _IN_THE_DOCTORS_WAY, doctors)
+        loaded += await _rows(connection, _IN_THE_PATIENTS_WAY, patients)
     return Appointments(rules, map(_appointment, loaded), pending)
+
+
+async def _look_ahead(
+    connection: AsyncConnection, books: Sequence[BookAppointment], first: datetime, last: datetime
+) -> tuple[list[BookAppointment], dict[str, Pending]]:
+    """The bookings that something is in the way of, and what each patient waits for."""
+    asked = {
+        "doctors": [book.doctor_id for book in books],
+        "patients": [book.patient_id for book in books],
+        "starts": [book.starts_at for book in books],
+        "ends": [book.ends_at for book in books],
+        "first": first,
+        "last": last,
+    }
+    obstructed: list[BookAppointment] = []
+    pending: dict[str, Pending] = {}
+    for place, is_obstructed, opened, deadlines in await _rows(connection, _LOOK_AHEAD, asked):
+        book = books[place - 1]
+        pending[book.patient_id] = Pending(last, opened, deadlines or [])
+        if is_obstructed:
+            obstructed.append(book)
+    return obstructed, pending
 
 
 def _named(received: Received) -> str | None:
