@@ -1,5 +1,6 @@
 """The only SQL of booking: its tables, what a batch loads, what it records, and what falls due."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -99,21 +100,25 @@ _LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
 # One look for each booking: whether anything is in the doctor's or the patient's way; how many of the patient's pending ones
 # surely count; and the deadlines of those that expire while the batch's commands were appended, for whether they count
 # depends on the command. A doctor's open appointments never overlap each other: of those before, only the last can reach in.
+# Bookings that nothing is in the way of, by patients who are far from their limit, give no row.
 _LOOK_AHEAD: Final = text(
     f"""
-    SELECT asked.place,
-           EXISTS (
-               SELECT FROM appointments
-               WHERE doctor_id = asked.doctor AND {_HOLDS_SLOT} AND starts_at >= asked.starts_at AND starts_at < asked.ends_at
-           ) OR asked.starts_at < (
-               SELECT ends_at FROM appointments
-               WHERE doctor_id = asked.doctor AND {_HOLDS_SLOT} AND starts_at < asked.starts_at
-               ORDER BY starts_at DESC
-               LIMIT 1
-           ) OR ahead.in_the_way,
-           ahead.pending,
-           ahead.deadlines
+    SELECT asked.place, doctor.in_the_way OR ahead.in_the_way, ahead.pending, ahead.deadlines
     FROM unnest(:doctors, :patients, :starts, :ends) WITH ORDINALITY AS asked (doctor, patient, starts_at, ends_at, place)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(
+            EXISTS (
+                SELECT FROM appointments
+                WHERE doctor_id = asked.doctor AND {_HOLDS_SLOT} AND starts_at >= asked.starts_at AND starts_at < asked.ends_at
+            ) OR asked.starts_at < (
+                SELECT ends_at FROM appointments
+                WHERE doctor_id = asked.doctor AND {_HOLDS_SLOT} AND starts_at < asked.starts_at
+                ORDER BY starts_at DESC
+                LIMIT 1
+            ),
+            false
+        ) AS in_the_way
+    ) AS doctor
     CROSS JOIN LATERAL (
         SELECT coalesce(bool_or(starts_at < asked.ends_at AND ends_at > asked.starts_at), false) AS in_the_way,
                count(*) FILTER (WHERE status = 'pending' AND expires_at > :last) AS pending,
@@ -121,6 +126,7 @@ _LOOK_AHEAD: Final = text(
         FROM appointments
         WHERE patient_id = asked.patient AND {_HOLDS_SLOT} AND starts_at > least(asked.starts_at, :first) - {_LONGEST}
     ) AS ahead
+    WHERE doctor.in_the_way OR ahead.in_the_way OR ahead.pending + coalesce(cardinality(ahead.deadlines), 0) >= :near_limit
     """,
 ).bindparams(
     bindparam("doctors", type_=ARRAY(Text)),
@@ -129,6 +135,7 @@ _LOOK_AHEAD: Final = text(
     bindparam("ends", type_=ARRAY(_TIME)),
     bindparam("first", type_=_TIME),
     bindparam("last", type_=_TIME),
+    bindparam("near_limit", type_=Integer),
 )
 
 
@@ -163,7 +170,7 @@ async def load(connection: AsyncConnection, batch: Sequence[Received], rules: Ru
     if not books:
         return Appointments(rules, map(_appointment, loaded), {})
     times = [received.log_time for received in batch]
-    obstructed, pending = await _look_ahead(connection, books, min(times), max(times))
+    obstructed, pending = await _look_ahead(connection, books, min(times), max(times), rules.max_pending_per_patient)
     if obstructed:
         times_asked = {"starts": [book.starts_at for book in obstructed], "ends": [book.ends_at for book in obstructed]}
         doctors = {"parties": [book.doctor_id for book in obstructed]} | times_asked
@@ -174,19 +181,22 @@ async def load(connection: AsyncConnection, batch: Sequence[Received], rules: Ru
 
 
 async def _look_ahead(
-    connection: AsyncConnection, books: Sequence[BookAppointment], first: datetime, last: datetime
+    connection: AsyncConnection, books: Sequence[BookAppointment], first: datetime, last: datetime, limit: int
 ) -> tuple[list[BookAppointment], dict[str, Pending]]:
-    """The bookings that something is in the way of, and what each patient waits for."""
+    """The bookings that something is in the way of, and what each patient waits for who could reach the limit in this batch."""
+    patients = [book.patient_id for book in books]
     asked = {
         "doctors": [book.doctor_id for book in books],
-        "patients": [book.patient_id for book in books],
+        "patients": patients,
         "starts": [book.starts_at for book in books],
         "ends": [book.ends_at for book in books],
         "first": first,
         "last": last,
+        "near_limit": limit - max(Counter(patients).values()),
     }
     obstructed: list[BookAppointment] = []
-    pending: dict[str, Pending] = {}
+    # Whoever is not near the limit cannot reach it in this batch, whatever they wait for already.
+    pending = {patient: Pending(last) for patient in patients}
     for place, is_obstructed, opened, deadlines in await _rows(connection, _LOOK_AHEAD, asked):
         book = books[place - 1]
         pending[book.patient_id] = Pending(last, opened, deadlines or [])

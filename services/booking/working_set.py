@@ -31,7 +31,7 @@ class Pending:
 
     def count(self, now: datetime) -> int:
         """How many wait at this moment."""
-        return self.open + sum(1 for deadline in self.deadlines if deadline >= now)
+        return self.open + len([deadline for deadline in self.deadlines if deadline >= now])
 
     def remove(self, deadline: datetime) -> None:
         """One of them was answered or closed."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
 from pydantic import ValidationError
@@ -251,13 +251,12 @@ def _optional_time(value: object) -> datetime | None:
 
 def _content(command_type: type[Command], key: bytes, data: object, canonical: bytes) -> Command | Malformed:
     try:
-        command = command_type.__pydantic_validator__.validate_json(canonical)
+        command = cast("Command", command_type.__pydantic_validator__.validate_json(canonical))
     except ValidationError as error:
         return _malformed(command_type, key, data, DataReason.INVALID_DATA, describe_invalid(error))
     if key != command.partition_key.encode():
         message = f"The record's key is not the {command_type.key_field} in the body."
         return _malformed(command_type, key, data, DataReason.KEY_MISMATCH, message)
-    assert isinstance(command, Command)
     return command
 
 

@@ -4,7 +4,6 @@ A command is decided from what is known, at its log time, by its rules in order:
 refusal. The order is that of :class:`~services.booking.domain.appointment.Reason`.
 """
 
-from dataclasses import replace
 from typing import assert_never
 
 from services.booking.domain.answer import cancel, confirm, decline
@@ -30,7 +29,7 @@ def decide(known: Known, command: BookingCommand, moment: Moment, rules: Rules) 
     """
     # Nothing happens to an appointment before what happened to it last, whatever the brokers' clocks say.
     if known.appointment is not None and known.appointment.updated_at > moment.now:
-        moment = replace(moment, now=known.appointment.updated_at)
+        moment = moment._replace(now=known.appointment.updated_at)
     match command:
         case BookAppointment():
             return book(known, command, moment, rules)

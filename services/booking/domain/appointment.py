@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.messages.booking import AppointmentEventType, AppointmentStatus
 from shared.messages.fields import Modality, Role
@@ -123,8 +123,7 @@ class Appointment:
         return self.starts_at < ends_at and starts_at < self.ends_at
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What a decision may depend on.
 
     Attributes:
@@ -142,8 +141,7 @@ class Known:
     booked_in_this_batch: AbstractSet[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """When a command is decided, and which one it is.
 
     Attributes:
@@ -159,8 +157,7 @@ class Moment:
     appointment_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """Something happened: the appointment is now as it says."""
 
     type: AppointmentEventType
@@ -168,8 +165,7 @@ class Changed:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Nothing happened, and why."""
 
     refusal: Refusal
