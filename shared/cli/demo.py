@@ -203,7 +203,7 @@ class _Performance:
         state = MeshState.read(settings.home.absolute())
         environment = {name: os.environ[name] for name in ("CAREMESH_HOME", *SHORT_LIMITS) if name in os.environ}
         logs = str(_short(settings.home / "logs")) if state is not None else ""
-        lines = [*kcat_lines(settings, run_id), *our_lines(str(_short(Path(sys.argv[0]))), environment, logs)]
+        lines = [*kcat_lines(settings, run_id), *our_lines(_program(), environment, logs)]
         self._console.print("\nTo copy, into another terminal:", style="bold")
         for line in lines:
             self._console.print(f"# {line.says}", style="dim", markup=False, soft_wrap=True)
@@ -213,6 +213,11 @@ class _Performance:
         if not self._table_shown:
             return _EXIT_INTERRUPTED
         return _EXIT_BROKEN if any_failed(self._rows) else _EXIT_KEPT
+
+
+def _program() -> str:
+    """How this command line was called."""
+    return str(_short(Path(sys.argv[0]))) if Path(sys.argv[0]).name == "caremesh" else "caremesh"
 
 
 def _short(path: Path) -> Path:

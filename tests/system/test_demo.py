@@ -1,0 +1,145 @@
+"""The demonstration as a visitor meets it, and what its mesh answers to the rest of the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CAREMESH = [sys.executable, "-m", "shared.cli.main"]
+PLAYED = ("Double booking prevented", "Patient not in two places", "Redelivered command decided once", "The auditor agrees")
+EXPIRY = "Pending appointment expires, patient told once"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("CAREMESH_") or name == "CAREMESH_CACHE"}
+    return ours | {"CAREMESH_HOME": str(tmp_path / "home")}
+
+
+def verdicts(output: str) -> dict[str, str]:
+    """The table's rows: promise → verdict."""
+    rows = [line.split("│") for line in output.splitlines() if line.startswith("│")]
+    return {row[2].strip(): row[1].strip() for row in rows if row[1].strip()}
+
+
+def process_ids(home: Path) -> list[int]:
+    try:
+        return [*json.loads((home / "mesh.json").read_text())["processes"].values()]
+    except (FileNotFoundError, ValueError):
+        return []
+
+
+def nothing_is_left(pids: list[int], home: Path) -> bool:
+    gone = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    return not psutil.wait_procs(gone, timeout=5)[1] and not (home / "mesh.json").exists()
+
+
+class Demo:
+    """``caremesh demo`` in a process of its own, without a terminal."""
+
+    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
+        self.home = Path(environment["CAREMESH_HOME"])
+        self._path = self.home.parent / "demo.out"
+        with self._path.open("w") as output:
+            self.process = subprocess.Popen(
+                [*CAREMESH, "demo", *arguments], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+
+    def output(self) -> str:
+        return self._path.read_text()
+
+    def wait_for(self, words: str, *, seconds: float = 90) -> None:
+        deadline = time.monotonic() + seconds
+        while words not in self.output():
+            assert self.process.poll() is None, self.output()
+            assert time.monotonic() < deadline, self.output()
+            time.sleep(0.1)
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(40)
+
+
+def test_every_promise_that_exists_is_tried_and_nothing_is_left_behind(environment: dict[str, str]) -> None:
+    demo = Demo(environment, "--exit")
+    demo.wait_for("The mesh is ready")
+    pids = process_ids(demo.home)
+    assert len(pids) == 4
+    assert demo.process.wait(120) == 0, demo.output()
+    found = verdicts(demo.output())
+    assert {found[title] for title in (*PLAYED, EXPIRY)} == {"PASS"}
+    assert sorted(found.values()).count("PASS") == 5
+    assert sorted(found.values()).count("later") == 3
+    assert nothing_is_left(pids, demo.home)
+
+
+def test_ctrl_c_while_it_starts_ends_what_was_started(environment: dict[str, str]) -> None:
+    demo = Demo(environment)
+    deadline = time.monotonic() + 30
+    while not (records := list((demo.home / "run").glob("*.pid"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    pids = [json.loads(record.read_text())["pid"] for record in records]
+    assert demo.end(signal.SIGINT) == 130
+    assert nothing_is_left(pids, demo.home)
+
+
+@pytest.fixture
+def staying(environment: dict[str, str]) -> Iterator[Demo]:
+    """A mesh with the limits of every day, which stays up after the table."""
+    demo = Demo(environment | {"CAREMESH_PENDING_EXPIRY_SECONDS": "86400"})
+    yield demo
+    if demo.process.poll() is None:
+        demo.end(signal.SIGTERM)
+
+
+def test_a_mesh_that_stays_up_answers_the_command_line_until_sigterm(staying: Demo, environment: dict[str, str]) -> None:
+    staying.wait_for("The mesh stays up")
+    assert verdicts(staying.output())[EXPIRY] == "not run"
+    assert "caremesh" in staying.output()
+    assert "-X partitioner=murmur2_random" in staying.output()
+
+    def caremesh(*arguments: str) -> tuple[int, Any]:
+        done = subprocess.run([*CAREMESH, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, json.loads(done.stdout) if "--json" in arguments else done.stdout
+
+    code, status = caremesh("status", "--json")
+    assert (code, status["ready"]) == (0, True)
+    code, topics = caremesh("topics", "--json")
+    assert code == 0
+    assert {topic["name"]: topic["partitions"] for topic in topics["topics"]}["telemed.booking.commands.v1"] == 8
+    assert all(topic["problems"] == [] for topic in topics["topics"])
+    assert caremesh("topics", "create", "--json") == (0, {"created": []})
+    assert caremesh("migrate", "--json") == (0, {"migrated": ["booking"]})
+    assert caremesh("config", "--json")[1]["CAREMESH_KAFKA_BOOTSTRAP_SERVERS"] == status["kafka"]
+    assert caremesh("verify", "--json", "--wait", "20")[1]["passed"] is True
+
+    # A second play on the mesh that runs: it says what it cannot try here, and leaves the mesh as it is.
+    code, output = caremesh("demo")
+    assert code == 0
+    found = verdicts(output)
+    assert found[EXPIRY] == "not run"
+    assert "CAREMESH_PENDING_EXPIRY_SECONDS=6" in output.replace("\n", "")
+    assert {found[title] for title in PLAYED} == {"PASS"}
+
+    # A second worker joins, and leaves in order.
+    worker = subprocess.Popen([*CAREMESH, "run", "booking"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 40
+    while caremesh("status", "--json")[1]["services"]["booking"]["members"] != 2:
+        assert time.monotonic() < deadline
+    worker.terminate()
+    assert worker.wait(20) == 0
+
+    pids = process_ids(staying.home)
+    assert staying.end(signal.SIGTERM) == 0
+    assert nothing_is_left(pids, staying.home)

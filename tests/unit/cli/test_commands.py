@@ -1,0 +1,124 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.cli import main
+from shared.cli.config import effective, unknown_variables
+from shared.cli.topics import differences
+from shared.topics import TOPICS
+
+
+@pytest.fixture(autouse=True)
+def _no_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAREMESH_HOME", str(tmp_path))
+    for name in ("CAREMESH_KAFKA_BOOTSTRAP_SERVERS", "CAREMESH_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
+    monkeypatch.setattr(sys, "argv", ["caremesh", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    return caught.value.code
+
+
+@pytest.mark.parametrize("arguments", [("topics",), ("topics", "create"), ("migrate",), ("run", "booking"), ("verify",)])
+def test_without_a_mesh_a_command_cannot_look_and_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert exit_code(monkeypatch, *arguments) == 2
+    assert "caremesh up" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [("topics",), ("migrate",), ("verify",)])
+def test_without_a_mesh_json_is_still_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert exit_code(monkeypatch, *arguments, "--json") == 2
+    assert "caremesh up" in json.loads(capsys.readouterr().out)["problem"]
+
+
+@pytest.mark.parametrize("command", ["status", "topics", "migrate", "config", "verify", "demo"])
+def test_a_setting_without_a_valid_value_is_named_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setenv("CAREMESH_PENDING_EXPIRY_SECONDS", "soon")
+    assert exit_code(monkeypatch, command) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("CAREMESH_PENDING_EXPIRY_SECONDS: ")
+    assert "Traceback" not in message
+
+
+def test_settings_that_do_not_go_together_are_told_without_ceremony(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAREMESH_KAFKA_SASL_USERNAME", "mesh")
+    assert exit_code(monkeypatch, "config") == 2
+    assert capsys.readouterr().err.startswith("CAREMESH_KAFKA_SASL_USERNAME is set, but")
+
+
+def test_an_unknown_service_is_answered_with_the_known_ones(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(monkeypatch, "run", "bookings") == 2
+    assert "booking, booking-processor" in capsys.readouterr().err
+
+
+def test_kafka_that_is_not_there_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CAREMESH_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
+    assert exit_code(monkeypatch, "topics") == 2
+    message = capsys.readouterr().err
+    assert message.startswith("Kafka at 127.0.0.1:9 is not to be reached")
+    assert "Traceback" not in message
+
+
+def test_a_database_that_is_not_there_is_told_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAREMESH_DATABASE_URL", "postgresql://me:hidden@127.0.0.1:9/mesh")
+    assert exit_code(monkeypatch, "migrate") == 2
+    message = capsys.readouterr().err
+    assert "postgresql://me:***@127.0.0.1:9/mesh" in message
+    assert "hidden" not in message
+
+
+def test_the_demo_does_not_invent_appointments_on_a_real_cluster_unasked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CAREMESH_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
+    assert exit_code(monkeypatch, "demo") == 2
+    assert "--yes" in capsys.readouterr().err
+
+
+def test_config_masks_secrets_and_says_where_a_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAREMESH_DATABASE_URL", "postgresql://me:hidden@host/mesh")
+    monkeypatch.setenv("CAREMESH_KAFKA_SASL_PASSWORD", "hidden")
+    entries = {entry.variable: entry for entry in effective()}
+    assert entries["CAREMESH_DATABASE_URL"].value == "postgresql://me:***@host/mesh"
+    assert entries["CAREMESH_KAFKA_SASL_PASSWORD"].value == "***"
+    assert entries["CAREMESH_KAFKA_SASL_PASSWORD"].origin == "set"
+    assert entries["CAREMESH_PENDING_EXPIRY_SECONDS"].value == 86_400
+    assert entries["CAREMESH_PENDING_EXPIRY_SECONDS"].origin == "default"
+    assert not any("hidden" in str(entry) for entry in entries.values())
+
+
+def test_config_is_one_json_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(monkeypatch, "config", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["CAREMESH_TOPIC_PREFIX"] == "telemed"
+
+
+def test_a_mistyped_variable_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAREMESH_PENDING_EXPIRY_SECOND", "3")
+    sentences = [sentence for sentence in unknown_variables(entry.variable for entry in effective()) if "_SECOND " in sentence]
+    assert sentences == [
+        "CAREMESH_PENDING_EXPIRY_SECOND is set, but there is no such setting. Did you mean CAREMESH_PENDING_EXPIRY_SECONDS?"
+    ]
+
+
+def test_a_topic_that_is_set_otherwise_is_told_with_what_to_do() -> None:
+    wanted = TOPICS[0].configuration()
+    assert differences(wanted, wanted | {"segment.bytes": "1"}) == []
+    (problem,) = differences(wanted, wanted | {"message.timestamp.type": "CreateTime"})
+    assert problem == "message.timestamp.type is CreateTime, and should be LogAppendTime: set it with kafka-configs.sh --alter"
+    # Not every client may see how a topic is set.
+    assert differences(wanted, None) == []

@@ -1,0 +1,138 @@
+import io
+import random
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from shared.client import CommandClient, Message
+from shared.codec.decode import Received, decode
+from shared.codec.record import StoredRecord
+from shared.demo.findings import BrokenPromiseError, Finding, Row, Verdict, any_failed, promise
+from shared.demo.lines import kcat_lines, our_lines
+from shared.demo.performance import rows_to_play
+from shared.demo.scenarios import SCENARIOS, Scenario, play
+from shared.demo.stage import Stage, book, slot
+from shared.demo.traffic import step_of_sweep
+from shared.demo.view import table
+from shared.messages.booking import BOOKING_COMMANDS, BookAppointment
+from shared.settings import Settings
+
+SETTINGS = Settings(kafka_bootstrap_servers="host:9092")
+
+
+def message(**changed: object) -> Message:
+    fields: dict[str, object] = {
+        "topic": "telemed.booking.events.v1",
+        "partition": 0,
+        "offset": 0,
+        "timestamp": 0,
+        "key": "d",
+        "headers": {"ce_type": "booking.appointment.booked.v1", "ce_id": "e"},
+        "value": {},
+        "raw": b"",
+    }
+    return Message(**(fields | changed))  # type: ignore[arg-type]
+
+
+async def test_the_line_for_kcat_is_a_command_that_the_mesh_takes() -> None:
+    line = kcat_lines(SETTINGS, "1f")[1].command
+    key, _, value = line.partition("'")[2].partition("'")[0].partition("|")
+    received = decode(StoredRecord("telemed.booking.commands.v1", 0, 0, 1_800_000_000_000, key.encode(), value.encode()), BOOKING_COMMANDS)
+    assert isinstance(received, Received)
+    assert isinstance(received.content, BookAppointment)
+    assert "-b host:9092" in line
+    assert line.endswith("-K '|' -X partitioner=murmur2_random")
+
+
+def test_lines_for_a_secured_cluster_name_the_password_and_do_not_hold_it() -> None:
+    settings = Settings(
+        kafka_bootstrap_servers="host:9092",
+        kafka_security_protocol="SASL_SSL",
+        kafka_sasl_mechanism="SCRAM-SHA-512",
+        kafka_sasl_username="me",
+        kafka_sasl_password="hidden",  # type: ignore[arg-type]
+    )
+    line = kcat_lines(settings, "1f")[0].command
+    assert "-X sasl.mechanisms=SCRAM-SHA-512" in line
+    assert "$CAREMESH_KAFKA_SASL_PASSWORD" in line
+    assert "hidden" not in line
+
+
+def test_our_lines_name_the_home_and_the_limits_where_they_matter() -> None:
+    environment = {"CAREMESH_HOME": "/h", "CAREMESH_PENDING_EXPIRY_SECONDS": "6"}
+    commands = [line.command for line in our_lines("caremesh", environment, "/h/logs")]
+    assert "CAREMESH_HOME=/h caremesh verify" in commands
+    assert "CAREMESH_HOME=/h CAREMESH_PENDING_EXPIRY_SECONDS=6 caremesh run booking" in commands
+
+
+async def test_what_does_not_exist_yet_is_never_a_pass() -> None:
+    stage = Stage(SETTINGS)
+    findings = {scenario.title: await play(scenario, stage) for scenario in SCENARIOS if scenario.play is None}
+    assert {finding.detail for finding in findings.values()} == {"comes with calls", "comes with billing"}
+    assert {finding.verdict for finding in findings.values()} == {Verdict.LATER}
+
+
+async def test_whatever_goes_wrong_is_a_failure_in_a_sentence() -> None:
+    async def breaks(_stage: Stage) -> Finding:
+        promise(kept=False, otherwise="two were booked")
+        raise AssertionError
+
+    async def crashes(_stage: Stage) -> Finding:
+        raise TimeoutError
+
+    stage = Stage(SETTINGS)
+    assert await play(Scenario("t", breaks), stage) == Finding(Verdict.FAIL, "two were booked")
+    assert await play(Scenario("t", crashes), stage) == Finding(Verdict.FAIL, "TimeoutError: ")
+    with pytest.raises(BrokenPromiseError):
+        promise(kept=False, otherwise="")
+
+
+def test_a_row_without_a_finding_counts_as_failed() -> None:
+    assert any_failed(rows_to_play())
+    assert not any_failed([Row("t", Finding(verdict, "")) for verdict in (Verdict.PASS, Verdict.NOT_RUN, Verdict.LATER)])
+    assert any_failed([Row("t", Finding(Verdict.PASS, "")), Row("t", Finding(Verdict.FAIL, ""))])
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(table(rows_to_play()))
+    assert "it never came to an end" in console.export_text()
+
+
+async def test_the_client_takes_the_outcome_of_its_own_command_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = CommandClient(SETTINGS, service="booking", source="/me", answer_timeout_seconds=0.05, publications=3)
+    published: list[bytes] = []
+
+    def decision(source: str, identifier: str, index: int) -> dict[str, object]:
+        return {"decision": {"index": index, "command": {"source": source, "id": identifier}}}
+
+    async def publish(record: object) -> None:
+        published.append(repr(record).encode())
+        if len(published) == 2:
+            client._hear(message(value=decision("/other", "c", 0)))
+            client._hear(message(value=decision("/me", "c", 1)))
+            client._hear(message(value=decision("/me", "another", 0)))
+            client._hear(message(value=decision("/me", "c", 0), offset=7))
+
+    monkeypatch.setattr(client, "publish", publish)
+    outcome = await client.request(book("d", "p", slot(0)), "c")
+    assert outcome.event.offset == 7
+    assert outcome.publications == 2
+    assert published[0] == published[1], "the very same record is published again"
+
+
+def test_slots_lie_ahead_in_working_hours() -> None:
+    slots = [slot(random.randrange(1_000)) for _ in range(100)]
+    assert all(starts_at > datetime.now(UTC) and 8 <= starts_at.hour < 16 for starts_at in slots)
+    assert len({slot(number) for number in range(100)}) == 100
+
+
+def test_what_time_did_is_shown_once() -> None:
+    expired = message(
+        headers={"ce_type": "booking.appointment.expired.v1", "ce_id": "e1"},
+        value={"patient_id": "patient-x-3", "doctor_id": "doctor-x-2", "time": "2026-01-01T00:00:00Z"},
+    )
+    seen: set[str] = set()
+    step = step_of_sweep(expired, seen)
+    assert step is not None
+    assert (step.action, step.who, step.outcome) == ("sweep", "patient 3 → doctor 2", "expired")
+    assert step_of_sweep(expired, seen) is None
+    assert step_of_sweep(message(), seen) is None
