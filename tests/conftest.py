@@ -11,6 +11,7 @@ from typing import Final
 
 import asyncpg
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from shared.embedded.kafka import KafkaServer
@@ -30,6 +31,12 @@ _numbers = itertools.count(1)
 def _settings_of_the_shell_mean_nothing() -> None:
     for name in [name for name in os.environ if name.startswith("CAREMESH_") and name not in _KEPT]:
         del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    # Tracebacks in colour take longer than what they are about.
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer(["event"])])
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,12 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.booking.app import booking
 from services.booking.working_set import Appointments
 from shared.database import create_engine
+from shared.path import locks
 from shared.path.handler import Handler
 from shared.path.service import Service
 from shared.path.transaction import Transactions
@@ -71,3 +72,19 @@ async def connection(database_url: str) -> AsyncIterator[Any]:
     connection = await asyncpg.connect(database_url, server_settings={"search_path": "booking"})
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks that hold nothing."""
+    nothing: list[int] = []
+    take_what_is_free = locks.take_what_is_free
+
+    async def take(*_: Any) -> None:
+        return
+
+    async def take_nothing(connection: AsyncConnection, _: Any) -> Any:
+        return await take_what_is_free(connection, nothing)
+
+    monkeypatch.setattr(locks, "take", take)
+    monkeypatch.setattr(locks, "take_what_is_free", take_nothing)
