@@ -20,6 +20,8 @@ class Failure(Enum):
     TRANSIENT = "transient"
     #: Too much for one transaction; smaller ones will pass.
     TOO_LARGE = "too_large"
+    #: Somebody else was first, behind the locks' back; asked again, the database shows what they wrote.
+    OVERTAKEN = "overtaken"
     #: One of the records; cut the batch until it stands alone.
     RECORD = "record"
     #: The set-up: no batch can pass before somebody mends it.
@@ -30,10 +32,13 @@ class FatalError(Exception):
     """The process cannot go on; the message says what is wrong and what to do."""
 
 
-_TRANSIENT_CLASSES: Final = ("08", "40", "55", "57", "58", "XX")
-_FATAL_CLASSES: Final = ("28", "3D", "3F", "42")
-_INSUFFICIENT_RESOURCES: Final = "53"
-_LOCK_TABLE_FULL: Final = "53200"
+#: Beginnings of PostgreSQL's error codes, the more special before the more general.
+_BY_STATE: Final = (
+    (("53200",), Failure.TOO_LARGE),  # out of shared memory: the lock table is full
+    (("23505",), Failure.OVERTAKEN),  # unique violation
+    (("08", "40", "53", "55", "57", "58", "XX"), Failure.TRANSIENT),
+    (("28", "3D", "3F", "42"), Failure.FATAL),
+)
 
 
 def classify(error: BaseException) -> Failure:
@@ -41,13 +46,7 @@ def classify(error: BaseException) -> Failure:
     state = sqlstate_of(error)
     if state is None:
         return Failure.TRANSIENT if _is_lost_connection(error) else Failure.RECORD
-    if state == _LOCK_TABLE_FULL:
-        return Failure.TOO_LARGE
-    if state.startswith((*_TRANSIENT_CLASSES, _INSUFFICIENT_RESOURCES)):
-        return Failure.TRANSIENT
-    if state.startswith(_FATAL_CLASSES):
-        return Failure.FATAL
-    return Failure.RECORD
+    return next((failure for beginnings, failure in _BY_STATE if state.startswith(beginnings)), Failure.RECORD)
 
 
 def _is_lost_connection(error: BaseException) -> bool:

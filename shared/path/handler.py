@@ -6,8 +6,10 @@ record stands alone: then it is a dead letter.
 
 import time
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, Generic
+from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
+from functools import partial
+from typing import Final, Generic, TypeVar
 
 import structlog
 
@@ -24,6 +26,15 @@ from shared.path.watchdog import Watchdog
 
 #: More dead letters of our own making than this in a minute are a bad deploy, which must not drain the topic.
 MAX_OWN_DEAD_LETTERS_PER_MINUTE: Final = 20
+
+#: How often a record that stands alone is decided again after somebody else was first.
+_CHANCES_ALONE: Final = 5
+
+_PASSING: Final = frozenset({Failure.TRANSIENT})
+#: A single command is never too much; the lock table is full of others' locks.
+_PASSING_ALONE: Final = _PASSING | {Failure.TOO_LARGE}
+
+Result = TypeVar("Result")
 
 _log = structlog.get_logger()
 
@@ -79,26 +90,41 @@ class Handler(Generic[State]):
 
     async def _decide(self, decoded: Sequence[Received | Unreadable]) -> tuple[list[Answer], list[Event]]:
         """Decide a batch, in halves if it must be."""
+        alone = len(decoded) == 1
+        for chance in range(_CHANCES_ALONE if alone else 1):
+            try:
+                return await self._patiently(partial(self._attempt, decoded), passing=_PASSING_ALONE if alone else _PASSING)
+            except FatalError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is belongs to one of the records, and none may be lost
+                if alone and (classify(error) is not Failure.OVERTAKEN or chance == _CHANCES_ALONE - 1):
+                    return await self._set_aside(decoded[0], error)
+        middle = len(decoded) // 2
+        first_answers, first_events = await self._decide(decoded[:middle])
+        second_answers, second_events = await self._decide(decoded[middle:])
+        return first_answers + second_answers, first_events + second_events
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[Result]], *, passing: AbstractSet[Failure]) -> Result:
+        """Try for as long as the failures are of a kind that passes.
+
+        Raises:
+            FatalError: somebody must mend the set-up.
+            Exception: what does not pass by itself.
+        """
         backoff = Backoff()
         while True:
             try:
                 with self._watchdog.expect("deciding a batch"):
-                    return await self._attempt(decoded)
+                    return await attempt()
             except Exception as error:
                 failure = classify(error)
                 if failure is Failure.FATAL:
-                    message = f"The database refuses the statements of {self._service.name}: {error}. Run `caremesh migrate`."
+                    message = f"The database refuses the statements of {self._service.name}: {describe(error)}. Run `caremesh migrate`."
                     raise FatalError(message) from error
-                if failure is Failure.TRANSIENT or (failure is Failure.TOO_LARGE and len(decoded) == 1):
-                    _log.warning("Batch failed for now, trying again", error=describe(error), records=len(decoded))
-                    await backoff.wait()
-                    continue
-                if len(decoded) == 1:
-                    return await self._set_aside(decoded[0], error)
-            middle = len(decoded) // 2
-            first_answers, first_events = await self._decide(decoded[:middle])
-            second_answers, second_events = await self._decide(decoded[middle:])
-            return first_answers + second_answers, first_events + second_events
+                if failure not in passing:
+                    raise
+                _log.warning("Batch failed for now, trying again", error=describe(error))
+            await backoff.wait()
 
     async def _attempt(self, decoded: Sequence[Received | Unreadable]) -> tuple[list[Answer], list[Event]]:
         commands = [received for received in decoded if isinstance(received, Received)]
@@ -118,7 +144,7 @@ class Handler(Generic[State]):
         self._own_dead_letters.append(now)
         record = decoded.record
         _log.error("Record cannot be decided", topic=record.topic, partition=record.partition, offset=record.offset, exc_info=error)
-        await self._transactions.decide([], positions_after([decoded]))
+        await self._patiently(partial(self._transactions.decide, [], positions_after([decoded])), passing=_PASSING_ALONE)
         # Only the kind of the error: its words may repeat what was in the record.
         message = f"The service failed on this record alone: {type(error).__name__}."
         return [DeadLetter(record, Stage.TASK_PUT, UndecidableReason.HANDLER_FAILED, message)], []
