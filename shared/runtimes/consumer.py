@@ -154,6 +154,8 @@ class ConsumerRuntime:
     def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """Decide nothing of these partitions before they are checked."""
         self._unchecked = set(partitions)
+        # What was not committed when they were here before is behind by now; another member went on.
+        self._published.clear()
 
     async def _check_new_partitions(self) -> None:
         """Check that the database knows all that the group has committed in Kafka.
