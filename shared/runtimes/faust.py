@@ -21,6 +21,8 @@ from shared.path.pipeline import Pipeline
 from shared.settings import Settings
 
 _STOP_SECONDS: Final = 15.0
+#: Others take over from a processor that was killed after so long; Faust's own default is a minute.
+_SESSION_TIMEOUT_SECONDS: Final = 10.0
 
 _log = structlog.get_logger()
 
@@ -134,6 +136,8 @@ def _make_app(settings: Settings, consumer_group: str, folder: str) -> faust.App
         # Exactly-once crashes on rebalances, and could not reach into PostgreSQL; the path is idempotent instead.
         processing_guarantee="at_least_once",
         broker_commit_interval=1.0,
+        broker_session_timeout=_SESSION_TIMEOUT_SECONDS,
+        broker_heartbeat_interval=_SESSION_TIMEOUT_SECONDS / 3,
         consumer_auto_offset_reset="earliest",
         topic_allow_declare=False,
         topic_disable_leader=True,
