@@ -9,31 +9,31 @@ from tests.system.harness.verdict import nothing_lost_nothing_twice
 from tests.system.harness.waiting import SOAK
 
 
-async def test_nothing_is_lost_when_kafka_is_killed_and_started_again_under_load(mesh: Mesh, shared_kafka: KafkaServer) -> None:
+async def test_nothing_is_lost_when_kafka_is_killed_and_started_again_under_load(mesh: Mesh, kafka: KafkaServer) -> None:
     workers = [mesh.consumer(), mesh.consumer()]
     await mesh.assigned(2)
     async with pouring(mesh) as pour:
         for _ in range(SOAK):
             await progress(mesh, pour)
-            shared_kafka.kill()
-            await shared_kafka.wait_ended()
-            await shared_kafka.start()
-            await shared_kafka.wait_ready()
+            kafka.kill()
+            await kafka.wait_ended()
+            await kafka.start()
+            await kafka.wait_ready()
             await progress(mesh, pour)
     await nothing_lost_nothing_twice(mesh, pour)
     assert all(worker.runs for worker in workers), "they ride it out in place"
 
 
-async def test_nothing_is_lost_when_postgresql_is_killed_and_started_again_under_load(mesh: Mesh, shared_postgres: PostgresServer) -> None:
+async def test_nothing_is_lost_when_postgresql_is_killed_and_started_again_under_load(mesh: Mesh, postgres: PostgresServer) -> None:
     workers = [mesh.consumer(), mesh.consumer(), mesh.processor()]
     await mesh.assigned(2)
     async with pouring(mesh) as pour:
         for _ in range(SOAK):
             await progress(mesh, pour)
-            shared_postgres.kill()
-            await shared_postgres.wait_ended()
-            await shared_postgres.start()
-            await shared_postgres.wait_ready()
+            postgres.kill()
+            await postgres.wait_ended()
+            await postgres.start()
+            await postgres.wait_ready()
             await progress(mesh, pour)
     await nothing_lost_nothing_twice(mesh, pour)
     await mesh.noticed()

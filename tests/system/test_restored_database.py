@@ -4,9 +4,10 @@ import re
 
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from tests.system.harness.commands import book, slot
+from tests.system.harness.commands import Message, book, slot
 from tests.system.harness.load import Load
 from tests.system.harness.mesh import Mesh
+from tests.system.harness.waiting import until
 
 
 async def wind_back(mesh: Mesh, offsets: dict[int, int]) -> None:
@@ -52,13 +53,19 @@ async def test_a_group_ahead_of_its_database_refuses_to_start_and_says_how_to_wi
 
 
 async def test_the_topic_replayed_from_offset_0_changes_nothing(mesh: Mesh) -> None:
-    worker, processor = mesh.consumer(), mesh.processor(CAREMESH_PENDING_EXPIRY_SECONDS="1", CAREMESH_EXPIRY_WARNING_SECONDS="0")
+    mesh.environment.update(CAREMESH_PENDING_EXPIRY_SECONDS="3", CAREMESH_EXPIRY_WARNING_SECONDS="1")
+    worker, processor = mesh.consumer(), mesh.processor()
     load = Load(1)
     await mesh.assigned(1)
     async with mesh.python_producer() as producer:
         await producer.publish(load.chunk(400))
         await mesh.decided()
-        assert await processor.terminate() is not None
+        await until(lambda: nothing_is_pending(mesh), "what nobody answers has expired")
+        await processor.terminate()
+        commands = await mesh.read("booking.commands.v1")
+        sweeps_command, *_ = [record for record in commands if dict(record.headers).get("ce_id", b"").startswith(b"expire:")]
+        await producer.publish([Message(sweeps_command.key, sweeps_command.value, sweeps_command.headers)])
+        await mesh.decided()
         assert await worker.terminate() == 0
         before, events, letters = await mesh.rows(), await mesh.read_events(), await mesh.read("booking.commands.v1.dlq")
 
@@ -70,7 +77,18 @@ async def test_the_topic_replayed_from_offset_0_changes_nothing(mesh: Mesh) -> N
         again = await mesh.read_events()
         assert again.by_id.keys() == events.by_id.keys()
         assert again.differing() == []
-        assert len(again.records) > len(events.records)
+        # Each is published once more for each of its records; of a sweep's command only for the record that decided it.
+        expired = again.outcome(sweeps_command.header("ce_id"))
+        assert (expired["decision"]["partition"], expired["decision"]["offset"]) == (sweeps_command.partition, sweeps_command.offset)
+        assert (len(events.by_id[expired["id"]]), len(again.by_id[expired["id"]])) == (1, 2)
+        assert {identifier: 2 * len(copies) for identifier, copies in events.by_id.items()} == {
+            identifier: len(copies) for identifier, copies in again.by_id.items()
+        }
         letters_again = await mesh.read("booking.commands.v1.dlq")
         assert {letter.content for letter in letters_again} == {letter.content for letter in letters}
+        assert len({letter.header("caremesh_dead_letter_id") for letter in letters_again}) == load.bad_records
         await mesh.is_clean(producer.acknowledged)
+
+
+async def nothing_is_pending(mesh: Mesh) -> bool:
+    return await mesh.query("SELECT 1 FROM appointments WHERE status = 'pending'") == []

@@ -5,7 +5,6 @@
 The product knows nothing of this: each fault wraps a part of it, in this process alone.
 """
 
-import asyncio
 import os
 import signal
 import sys
@@ -19,7 +18,7 @@ from sqlalchemy import text
 import shared.runtimes.service as consumers
 from services.booking.__main__ import main as run_booking
 from shared.codec.record import OutgoingMessage, Record
-from shared.path import decisions, locks, transaction
+from shared.path import decisions, locks
 from shared.path.pipeline import Pipeline
 from shared.path.publisher import Publisher
 from shared.runtimes.consumer import ConsumerRuntime
@@ -32,6 +31,10 @@ def _die() -> None:
 def session_timeout(seconds: str) -> None:
     """The group gives this member's partitions away after so long without a sign of life."""
     consumers.ConsumerRuntime = partial(ConsumerRuntime, session_timeout_seconds=float(seconds))  # type: ignore[misc, assignment]
+    if sys.argv[1] == "processor":
+        from shared.runtimes import faust as processors
+
+        processors._SESSION_TIMEOUT_SECONDS = float(seconds)  # type: ignore[misc]
 
 
 def _at_publish(number: str, *, after: bool) -> None:
@@ -98,7 +101,7 @@ def no_recall(_: str) -> None:
 
 
 def no_locks(_: str) -> None:
-    """A mutant: it takes no lock. It also dwells between reading and writing, so that a short load meets the others there."""
+    """A mutant: it takes no lock."""
 
     async def take(*_: object) -> None:
         return None
@@ -106,17 +109,8 @@ def no_locks(_: str) -> None:
     async def take_what_is_free(connection: Any, _keys: object) -> tuple[Any, frozenset[int]]:
         return (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one(), frozenset()
 
-    recall = decisions.recall
-
-    async def slow_recall(connection: Any, identities: Collection[decisions.Identity]) -> dict[decisions.Identity, decisions.Decision]:
-        found = await recall(connection, identities)
-        await connection.execute(text("SET LOCAL statement_timeout = '5s'"))
-        return found
-
     locks.take = take  # type: ignore[assignment]
     locks.take_what_is_free = take_what_is_free  # type: ignore[assignment]
-    decisions.recall = slow_recall
-    assert transaction.locks is locks
 
 
 FAULTS: dict[str, Callable[[str], None]] = {
@@ -141,5 +135,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    assert asyncio is not None
     main()

@@ -74,19 +74,19 @@ class Crew:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._all: list[Process] = []
+        self.all: list[Process] = []
 
     def start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> Process:
-        process = Process(f"{len(self._all)}-{name}", arguments, environment, self._folder)
-        self._all.append(process)
+        process = Process(f"{len(self.all)}-{name}", arguments, environment, self._folder)
+        self.all.append(process)
         return process.start()
 
     async def end(self) -> None:
         """End each one that still runs, by its id."""
-        for process in self._all:
+        for process in self.all:
             if process.runs:
                 await process.kill()
 
     def logs(self) -> str:
-        return "\n".join(f"=== {process.name} (exit {process.exit_code})\n{process.log()[-3000:]}" for process in self._all)
+        return "\n".join(f"=== {process.name} (exit {process.exit_code})\n{process.log()[-3000:]}" for process in self.all)
 

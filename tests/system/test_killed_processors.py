@@ -1,0 +1,35 @@
+"""Stream processors killed under load: every event is told, once."""
+
+from tests.system.harness.mesh import Mesh
+from tests.system.harness.pouring import pouring
+from tests.system.harness.progress import progress
+from tests.system.harness.verdict import nothing_lost_nothing_twice
+from tests.system.harness.waiting import SOAK
+
+SESSION = "session_timeout=3"
+
+
+async def test_processors_killed_and_terminated_under_load_leave_no_event_untold_and_none_told_twice(mesh: Mesh) -> None:
+    mesh.consumer()
+    processors = [mesh.processor(SESSION), mesh.processor(SESSION)]
+    group = f"{mesh.group}-processor"
+    await mesh.assigned(1)
+    await mesh.assigned(2, group=group)
+    async with pouring(mesh, poisoned=False) as pour:
+        for blow in ("kill", "terminate", "kill") * SOAK:
+            await progress(mesh, pour)
+            victim = processors.pop(0)
+            await (victim.kill() if blow == "kill" else victim.terminate())
+            processors.append(mesh.processor(SESSION))
+            await mesh.assigned(2, group=group)
+        await progress(mesh, pour)
+    await nothing_lost_nothing_twice(mesh, pour)
+    await mesh.noticed()
+
+    report = await mesh.is_clean(pour.acknowledged)
+    assert report.counts.in_flight_notifications == 0
+    requests = await mesh.read("notify.commands.v1")
+    assert len({record.header("ce_id") for record in requests}) == report.counts.notifications > 0
+    contents = {(record.header("ce_id"), record.content) for record in requests}
+    assert len(contents) == report.counts.notifications, "copies are the same to the byte"
+    assert all(processor.runs for processor in processors)
