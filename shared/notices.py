@@ -83,7 +83,7 @@ class NoticesHandler:
                 letter = dead_letter_of(decoded)
                 assert letter is not None
                 _log.warning("Dead letter", reason=letter.reason, topic=record.topic, partition=record.partition, offset=record.offset)
-                messages.append(encode_dead_letter(letter, service=self._consumer_group, group=self._consumer_group))
+                messages.append(encode_dead_letter(letter, service=self._service, group=self._consumer_group))
             elif decoded is not None:
                 self._seen(decoded.data)
                 messages += [self._request(decoded, notice) for notice in self._notices_of(decoded.data)]
