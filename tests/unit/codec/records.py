@@ -31,7 +31,6 @@ def with_headers(**changes: str | bytes | None) -> StoredRecord:
     record = example_record()
     headers = dict(record.headers)
     for name, value in changes.items():
-        name = name.replace("content_type", "content-type")
         headers.pop(name, None)
         if value is not None:
             headers[name] = value.encode() if isinstance(value, str) else value
