@@ -36,7 +36,7 @@ def _settings_of_the_shell_mean_nothing() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _plain_logs() -> None:
     # Tracebacks in colour take longer than what they are about.
-    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer(["event"])])
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer(key_order=["event"])])
 
 
 @pytest.fixture(scope="session")

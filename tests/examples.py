@@ -1,6 +1,6 @@
 """The vocabulary of the tests: a valid example of everything, of which a test states only what it is about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
@@ -198,11 +198,7 @@ def received(
     offset: int = 0,
 ) -> Received:
     """A command as the path reads it."""
-    return read(
-        example_record(
-            command, identifier=identifier, source=source, at=at, asked_at=asked_at, partition=partition, offset=offset
-        )
-    )
+    return read(example_record(command, identifier=identifier, source=source, at=at, asked_at=asked_at, partition=partition, offset=offset))
 
 
 def read(record: StoredRecord) -> Received:
@@ -230,6 +226,6 @@ def the_refusal(events: Sequence[BookingEvent]) -> Refusal:
     return events[0].refusal
 
 
-def _as_published(command: type[AnyCommand], body: dict[str, object]) -> AnyCommand:
+def _as_published(command: type[AnyCommand], body: Mapping[str, object]) -> AnyCommand:
     present = {name: value.model_dump() if isinstance(value, Actor) else value for name, value in body.items() if value is not None}
     return command.model_validate_json(orjson.dumps(present, option=orjson.OPT_UTC_Z))

@@ -104,7 +104,14 @@ async def test_a_session_is_set_up_as_the_guarantees_need_it(engine: AsyncEngine
     async with engine.connect() as connection:
         settings = {
             name: (await connection.execute(text(f"SHOW {name}"))).scalar_one()
-            for name in ("role", "search_path", "transaction_isolation", "statement_timeout", "idle_in_transaction_session_timeout", "timezone")
+            for name in (
+                "role",
+                "search_path",
+                "transaction_isolation",
+                "statement_timeout",
+                "idle_in_transaction_session_timeout",
+                "timezone",
+            )
         }
     assert settings == {
         "role": "caremesh_booking",
@@ -158,7 +165,7 @@ async def test_the_database_itself_sells_a_slot_once(first: str, second: str, co
             await connection.execute(INSERT, "second", second, 1)
 
 
-@pytest.mark.parametrize(("status", "version"), [("booked", 1), ("", 1), ("pending", 0), ("pending", -1)])
+@pytest.mark.parametrize("status, version", [("booked", 1), ("", 1), ("pending", 0), ("pending", -1)])
 async def test_the_database_itself_refuses_what_cannot_be(status: str, version: int, connection: Any) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await connection.execute(INSERT, "first", status, version)

@@ -140,7 +140,8 @@ def once(service: Service[Appointments], step: str, before: Callable[..., Awaita
             await before(connection)
         return await original(connection, about)
 
-    return replace(service, **{step: preceded}), calls
+    changes: dict[str, Any] = {step: preceded}
+    return replace(service, **changes), calls
 
 
 @pytest.mark.parametrize("step", ["parties", "load", "record"])
@@ -148,7 +149,7 @@ async def test_a_connection_that_is_ended_in_the_middle_is_replaced_and_nothing_
     step: str, make_worker: MakeWorker, database_settings: Settings, connection: Any
 ) -> None:
     async def end_ours(ours: Any) -> None:
-        pid = (await driver_of(ours)).get_server_pid()  # type: ignore[no-untyped-call]
+        pid = (await driver_of(ours)).get_server_pid()
         assert await connection.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
 
     service, calls = once(booking(database_settings), step, end_ours)

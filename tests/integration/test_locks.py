@@ -1,6 +1,8 @@
 """Locks, and the wall behind them: whoever owns a partition, nobody is in two places at once."""
 
 import asyncio
+import functools
+import operator
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -50,7 +52,9 @@ async def test_one_patient_at_two_doctors_at_once_gets_one_of_them(
     workers = [make_worker(service=service), make_worker(service=service)]
     batches = [
         [
-            log.append(example_booking(appointment_id=f"apt-{log.partition}-{i}", doctor_id=f"doctor-{log.partition}-{i}", patient_id=f"p-{i}"))
+            log.append(
+                example_booking(appointment_id=f"apt-{log.partition}-{i}", doctor_id=f"doctor-{log.partition}-{i}", patient_id=f"p-{i}")
+            )
             for i in range(10)
         ]
         for log in (Log(partition=0), Log(partition=1))
@@ -70,7 +74,7 @@ async def test_one_slot_asked_for_on_two_owners_of_a_partition_is_sold_once(
     # Overlapping, but not starting together: the unique index would not see it.
     overlapping = example_booking(appointment_id="two", patient_id="two", starts_at=START + minutes(15))
     two = make_worker(service=service).outcomes(second.append(overlapping))
-    assert sorted(sum(await asyncio.gather(one, two), [])) == ["booked", "slot_already_booked"]
+    assert sorted(functools.reduce(operator.iadd, await asyncio.gather(one, two), [])) == ["booked", "slot_already_booked"]
     assert await connection.fetchval("SELECT count(*) FROM appointments") == 1
 
 
@@ -116,7 +120,7 @@ async def test_a_doctor_who_is_being_decided_about_is_waited_for(worker: Worker,
     assert await handling == ["booked"]
 
 
-@pytest.mark.parametrize(("doctor_id", "outcome"), [("doctor-1", "confirmed"), ("another", "appointment_not_found")])
+@pytest.mark.parametrize("doctor_id, outcome", [("doctor-1", "confirmed"), ("another", "appointment_not_found")])
 async def test_an_appointment_that_appears_while_locks_are_taken_is_looked_at_again(
     doctor_id: str, outcome: str, make_worker: MakeWorker, database_settings: Settings
 ) -> None:

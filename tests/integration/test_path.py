@@ -269,7 +269,10 @@ async def test_a_batch_of_a_thousand_commands_is_one_transaction(worker: Worker,
     batch = [
         log.append(
             example_booking(
-                appointment_id=f"apt-{i}", doctor_id=f"doctor-{i % 100}", patient_id=f"patient-{i}", starts_at=START + minutes(i // 100 * 30)
+                appointment_id=f"apt-{i}",
+                doctor_id=f"doctor-{i % 100}",
+                patient_id=f"patient-{i}",
+                starts_at=START + minutes(i // 100 * 30),
             )
         )
         for i in range(1000)

@@ -1,6 +1,6 @@
 """Booking again, as plainly as it can be said: one list, every rule a loop over all of it. And random days to compare by."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -87,24 +87,28 @@ class Naive:
             min(now + NAIVE_RULES.pending_expiry, command.starts_at),
             changed_at=now,
         )
-        if asked.starts_at < now:
-            return ["starts_in_the_past"]
-        if asked.starts_at > now + NAIVE_RULES.max_ahead:
-            return ["too_far_ahead"]
-        if any(entry.identifier == asked.identifier for entry in self.entries):
-            return ["appointment_exists"]
-        waiting = [e for e in self.entries if e.patient_id == asked.patient_id and e.status == "pending" and not e.lapsed(now)]
-        if len(waiting) >= NAIVE_RULES.max_pending_per_patient:
-            return ["too_many_pending"]
-        if any(e.doctor_id == asked.doctor_id and e.holds(now) and e.meets(asked) for e in self.entries):
-            return ["slot_already_booked"]
-        if any(e.patient_id == asked.patient_id and e.holds(now) and e.meets(asked) for e in self.entries):
-            return ["patient_already_booked"]
+        refusal = self._why_not(asked, now)
+        if refusal is not None:
+            return [refusal]
         closed = [e for e in self.entries if e.doctor_id == asked.doctor_id and e.lapsed(now) and e.meets(asked)]
         for entry in closed:
             entry.status, entry.version, entry.changed_at = "cancelled", entry.version + 1, entry.expires_at
         self.entries.append(asked)
         return ["booked", *sorted(f"expired {entry.identifier}" for entry in closed)]
+
+    def _why_not(self, asked: Entry, now: datetime) -> str | None:
+        own = [entry for entry in self.entries if entry.patient_id == asked.patient_id]
+        of_doctor = [entry for entry in self.entries if entry.doctor_id == asked.doctor_id]
+        waiting = [entry for entry in own if entry.status == "pending" and not entry.lapsed(now)]
+        in_order = {
+            "starts_in_the_past": asked.starts_at < now,
+            "too_far_ahead": asked.starts_at > now + NAIVE_RULES.max_ahead,
+            "appointment_exists": any(entry.identifier == asked.identifier for entry in self.entries),
+            "too_many_pending": len(waiting) >= NAIVE_RULES.max_pending_per_patient,
+            "slot_already_booked": any(entry.holds(now) and entry.meets(asked) for entry in of_doctor),
+            "patient_already_booked": any(entry.holds(now) and entry.meets(asked) for entry in own),
+        }
+        return next((reason for reason, holds in in_order.items() if holds), None)
 
     def _change(self, entry: Entry, verb: str, now: datetime) -> str:
         allowed = OPEN if verb == "cancel" else ("pending",)
@@ -239,11 +243,15 @@ def _booking(step: Step, now: datetime, booked: Sequence[BookAppointment]) -> Bo
 def _answer(step: Step, booking: BookAppointment) -> BookingCommand:
     assert booking.appointment_id is not None
     doctor_id = "doctor-9" if step.is_lost else booking.doctor_id
-    examples = {"confirm": example_confirm, "decline": example_decline, "expire": example_expire, "warn_expiry": example_warning}
+    examples: dict[str, Callable[..., BookingCommand]] = {
+        "confirm": example_confirm,
+        "decline": example_decline,
+        "expire": example_expire,
+        "warn_expiry": example_warning,
+    }
     if step.verb == "cancel":
         return example_cancel(appointment_id=booking.appointment_id, doctor_id=doctor_id, actor=patient(booking.patient_id))
-    command: BookingCommand = examples[step.verb](appointment_id=booking.appointment_id, doctor_id=doctor_id)
-    return command
+    return examples[step.verb](appointment_id=booking.appointment_id, doctor_id=doctor_id)
 
 
 #: What happens on a day: commands in log order.

@@ -76,9 +76,7 @@ def test_a_batch_decides_the_same_as_its_commands_one_by_one(day: list[Received]
 
 def _said(events: list[Event]) -> list[object]:
     # Whether the winner lay in the same batch changes the words of a refusal, and nothing else.
-    return [
-        (event.type, event.key, event.subject, event.time, event.version, {**event.body, "message": None}) for event in events
-    ]
+    return [(event.type, event.key, event.subject, event.time, event.version, {**event.body, "message": None}) for event in events]
 
 
 def _share_a_moment(one: Appointment, other: Appointment) -> bool:

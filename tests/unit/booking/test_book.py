@@ -52,7 +52,7 @@ def test_a_free_slot_is_booked_and_waits_for_the_doctor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("starts_in", "expires_in"),
+    "starts_in, expires_in",
     [
         pytest.param(hours(24) - MILLISECOND, hours(24) - MILLISECOND, id="starts before the limit: at its start"),
         pytest.param(hours(24), hours(24), id="starts at the limit"),
@@ -77,7 +77,7 @@ def test_nobody_else_may_book(actor: Actor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("starts_at", "allowed"),
+    "starts_at, allowed",
     [
         pytest.param(NOW, True, id="exactly now"),
         pytest.param(NOW - MILLISECOND, False, id="a millisecond ago"),
@@ -95,7 +95,7 @@ def test_nothing_is_booked_into_the_past(starts_at: datetime, *, allowed: bool) 
 
 
 @pytest.mark.parametrize(
-    ("ahead", "allowed"),
+    "ahead, allowed",
     [
         pytest.param(timedelta(days=365), True, id="exactly 365 days"),
         pytest.param(timedelta(days=365) - MILLISECOND, True, id="a millisecond less"),
@@ -119,7 +119,7 @@ def test_an_id_is_used_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("waiting", "limit", "allowed"),
+    "waiting, limit, allowed",
     [(0, 1, True), (1, 1, False), (4, 5, True), (5, 5, False), (6, 5, False), (2, 3, True), (3, 3, False)],
 )
 def test_a_patient_waits_for_so_many_answers_at_most(waiting: int, limit: int, *, allowed: bool) -> None:
@@ -150,7 +150,7 @@ INTERVALS = [
 
 
 @pytest.mark.parametrize("status", HOLDING)
-@pytest.mark.parametrize(("starts_at", "duration_minutes", "in_the_way"), INTERVALS)
+@pytest.mark.parametrize("starts_at, duration_minutes, in_the_way", INTERVALS)
 def test_a_doctor_is_in_one_appointment_at_a_time(
     starts_at: datetime, duration_minutes: int, status: AppointmentStatus, *, in_the_way: bool
 ) -> None:
@@ -167,7 +167,7 @@ def test_a_doctor_is_in_one_appointment_at_a_time(
 
 
 @pytest.mark.parametrize("status", HOLDING)
-@pytest.mark.parametrize(("starts_at", "duration_minutes", "in_the_way"), INTERVALS)
+@pytest.mark.parametrize("starts_at, duration_minutes, in_the_way", INTERVALS)
 def test_a_patient_is_in_one_appointment_at_a_time_with_any_doctor(
     starts_at: datetime, duration_minutes: int, status: AppointmentStatus, *, in_the_way: bool
 ) -> None:
@@ -227,7 +227,7 @@ DST_CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("first", "second", "overlap"), DST_CHANGES)
+@pytest.mark.parametrize("first, second, overlap", DST_CHANGES)
 @pytest.mark.parametrize("user_timezone", ["Europe/Berlin", "America/New_York", "UTC"])
 def test_a_change_of_the_clocks_moves_nothing(first: str, second: str, user_timezone: str, *, overlap: bool) -> None:
     held = the_change(decide(Known(), example_booking(starts_at=first, patient_id="another"), example_moment(), RULES)).appointment
@@ -244,7 +244,7 @@ JUST_TAKEN = "Time slot was just booked by another patient."
 
 
 @pytest.mark.parametrize(
-    ("asked_at", "message"),
+    "asked_at, message",
     [
         pytest.param(None, TAKEN, id="nobody knows when it was asked"),
         pytest.param(NOW - hours(1) + MILLISECOND, TAKEN, id="the slot was taken when it was asked"),

@@ -45,7 +45,7 @@ def test_a_pending_appointment_is_confirmed_and_cannot_expire_any_more() -> None
 
 
 @pytest.mark.parametrize(
-    ("after_the_deadline", "in_time"),
+    "after_the_deadline, in_time",
     [
         pytest.param(-MILLISECOND, True, id="a millisecond before it"),
         pytest.param(timedelta(), True, id="at the deadline"),

@@ -61,7 +61,7 @@ TIME_HAS_PASSED = "Automatically expired - Appointment time has passed"
 
 
 @pytest.mark.parametrize(
-    ("starts_at", "expires_at", "now", "reason"),
+    "starts_at, expires_at, now, reason",
     [
         pytest.param(START, NOW, NOW + MILLISECOND, NO_RESPONSE, id="the limit alone"),
         pytest.param(START, NOW, START, NO_RESPONSE, id="the limit, swept at the very start"),
@@ -77,7 +77,7 @@ def test_it_says_why_it_expired(starts_at: datetime, expires_at: datetime, now: 
 
 
 @pytest.mark.parametrize(
-    ("limit", "words"),
+    "limit, words",
     [
         (timedelta(hours=24), "24 hours"),
         (timedelta(hours=1), "1 hour"),

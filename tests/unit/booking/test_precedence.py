@@ -12,6 +12,7 @@ from shared.messages.refusal import StatusCode
 from tests.examples import (
     MILLISECOND,
     NOW,
+    RULES,
     doctor,
     example_appointment,
     example_booking,
@@ -26,6 +27,8 @@ from tests.examples import (
 )
 
 R = Reason
+NOTHING = Known()
+AT_NOON = example_moment()
 ORDER = list(Reason)
 OTHERS = example_appointment(appointment_id="of-another", patient_id="another")
 OWN = example_appointment(appointment_id="own", doctor_id="another")
@@ -39,9 +42,9 @@ class Case:
 
     holding: tuple[Reason, ...]
     command: BookingCommand
-    known: Known = Known()
-    moment: Moment = example_moment()
-    rules: Rules = Rules()
+    known: Known = NOTHING
+    moment: Moment = AT_NOON
+    rules: Rules = RULES
 
 
 CASES = [

@@ -48,7 +48,7 @@ CELLS = [
 ]
 
 
-@pytest.mark.parametrize(("command", "status", "event"), CELLS)
+@pytest.mark.parametrize("command, status, event", CELLS)
 def test_each_command_succeeds_in_its_statuses_alone(
     command: BookingCommand, status: AppointmentStatus, event: AppointmentEventType | None
 ) -> None:

@@ -35,7 +35,7 @@ def test_a_warning_notes_that_it_was_given_and_changes_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before_the_deadline", "reason"),
+    "before_the_deadline, reason",
     [
         pytest.param(hours(2) + MILLISECOND, Reason.NOT_DUE, id="a millisecond too early"),
         pytest.param(hours(2), None, id="as early as allowed"),

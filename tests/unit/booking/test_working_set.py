@@ -139,7 +139,7 @@ def test_an_answer_makes_room_under_the_pending_limit_at_once() -> None:
     for answer in (example_confirm, example_decline, example_cancel):
         appointments = Appointments(Rules(max_pending_per_patient=1), [example_appointment()], {PATIENT: Pending(NOW, open=1)})
         book = received(example_booking(appointment_id="next", starts_at=START + hours(1)))
-        assert outcomes(appointments, book, received(answer()), book) [::2] == ["too_many_pending", "booked"]
+        assert outcomes(appointments, book, received(answer()), book)[::2] == ["too_many_pending", "booked"]
 
 
 def test_what_lapses_while_the_batch_was_appended_counts_until_then() -> None:
