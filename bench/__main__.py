@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import shutil
 import signal
 import sys
@@ -58,6 +59,8 @@ def main() -> None:
     wanted = [name for name in MEASUREMENTS if arguments.only is None or name in arguments.only]
     output = arguments.output or (_OFFICIAL_OUTPUT if sizes is FULL and arguments.only is None else None)
     configure_logging(Settings(log_level="warning"))
+    # For a moment the partitions of a fresh topic have no leader; clients try again, and log each time as an error.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     console = Console()
     machine = describe_machine()
     try:

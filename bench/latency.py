@@ -12,7 +12,7 @@ from bench.progress import Steps
 from bench.results import Spread, Table, Target
 from bench.sizes import Sizes
 from bench.traffic import Reader, VoidError
-from bench.workers import start_workers, wait_ready
+from bench.workers import start_workers, wait_ready, warm_up
 
 _HUNDREDTHS: Final = 100
 _STRICT_RATE_PER_SECOND: Final = 1_000
@@ -135,14 +135,16 @@ async def measure_latency(ground: Ground, sizes: Sizes, steps: Steps) -> Latency
 
 async def _measure_mesh(ground: Ground, sizes: Sizes, rate: int) -> tuple[Distribution, int, int]:
     """The latencies, and how large the outcomes are."""
-    async with ground.stage("latency of the mesh") as stage, Crew(stage.folder) as crew:
+    async with (
+        ground.stage("latency of the mesh") as stage,
+        Crew(stage.folder) as crew,
+        Reader(stage.settings, stage.events_topic) as events,
+    ):
         start_workers(crew, stage, 1)
         await wait_ready(crew, stage, groups={stage.consumer_group: 1})
-        await stage.checkpoint()
+        await warm_up(crew, stage, events)
         result = await _run_client(crew, stage, sizes, rate, stage.events_topic)
-        async with Reader(stage.settings, stage.events_topic) as events:
-            outcomes = await events.outcomes()
-        booked = next(outcome for outcome in outcomes if outcome.reason is None)
+        booked = next(outcome for outcome in await events.outcomes() if outcome.reason is None)
     if result["refused"] != result["expected_refused"]:
         message = (
             f"{result['refused']} commands were refused at {rate}/s, and {result['expected_refused']} must be. The measurement is void."
@@ -162,7 +164,7 @@ async def _measure_echo(ground: Ground, sizes: Sizes, rate: int, value_bytes: in
             "headers_bytes": headers_bytes,
         }
         crew.start_module("echo", "bench.echo", configuration, {})
-        await stage.checkpoint()
+        await stage.settle()
         return Distribution.of(await _run_client(crew, stage, sizes, rate, stage.events_topic))
 
 

@@ -43,6 +43,10 @@ class Client:
         await self._producer.start()
         await self._consumer.start()
         self._consumer.assign(self._outcomes)
+        # What came before us is not ours.
+        await self._consumer.seek_to_end(*self._outcomes)
+        for partition in self._outcomes:
+            await self._consumer.position(partition)
 
     async def stop(self) -> None:
         """Disconnect."""

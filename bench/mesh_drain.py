@@ -1,6 +1,5 @@
 """How fast the mesh's workers decide what lies in the commands topic."""
 
-import asyncio
 import os
 import signal
 import time
@@ -10,13 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.ground import Stage
-from bench.load import Load, make_load
+from bench.load import Load
 from bench.processes import Crew, Running
 from bench.traffic import Loader, Outcome, Reader, verify
-from bench.workers import peak_memory_bytes, start_workers, wait_ready
+from bench.workers import WARM_UP, WARM_UP_COMMANDS, peak_memory_bytes, start_workers, wait_ready, warm_up
 
-_WARM_UP: Final = "warm"
-_WARM_UP_COMMANDS: Final = 4_000
 _STALL_SECONDS: Final = 60
 
 
@@ -50,28 +47,23 @@ async def drain(stage: Stage, load: Load, worker_count: int) -> Drained:
     The workers have joined, hold their partitions, and have decided some commands already. They are stopped (SIGSTOP) while
     the commands are put into the topic, and go on (SIGCONT) when the clock starts.
     """
-    warm_up = make_load(_WARM_UP_COMMANDS, doctors=400, patients=4_000, name=_WARM_UP)
     loader = Loader(stage.settings)
     async with Crew(stage.folder) as crew, Reader(stage.settings, stage.events_topic) as events:
         await loader.start()
         try:
             workers = start_workers(crew, stage, worker_count)
             await wait_ready(crew, stage, groups={stage.consumer_group: worker_count})
-            await loader.send(stage.commands_topic, loader.prepare(warm_up.messages))
-            await events.wait_for(_WARM_UP_COMMANDS, timeout_seconds=_STALL_SECONDS, check=crew.check)
+            await warm_up(crew, stage, events)
             prepared = loader.prepare(load.messages)
-            # The last offsets of the warm-up are committed by then.
-            await asyncio.sleep(1)
-            await stage.checkpoint()
             with _stopped(workers):
                 await loader.send(stage.commands_topic, prepared)
                 started_at_seconds = time.time()
         finally:
             await loader.stop()
-        total = _WARM_UP_COMMANDS + len(load.messages)
+        total = WARM_UP_COMMANDS + len(load.messages)
         await events.wait_for(total, timeout_seconds=_STALL_SECONDS, check=crew.check)
         peaks = tuple(peak_memory_bytes(worker.pid) for worker in workers)
-        outcomes = [outcome for outcome in await events.outcomes() if not outcome.command_id.startswith(_WARM_UP)]
+        outcomes = [outcome for outcome in await events.outcomes() if not outcome.command_id.startswith(WARM_UP)]
     verify(outcomes, booked=load.booked, refused=load.refused, what=f"The mesh with {worker_count} workers")
     return Drained(
         seconds=_last_append(outcomes) - started_at_seconds,

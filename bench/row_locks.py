@@ -169,6 +169,8 @@ async def main(configuration: dict[str, Any]) -> None:
         await worker.prepare()
     warm_up = iter(requests[: configuration["warm_up"]])
     await asyncio.gather(*(worker.work(warm_up) for worker in workers))
+    # Otherwise its plans would be those for empty tables.
+    await connections[0].execute("ANALYZE appointments, decisions, doctors, patients")
     gc.collect()
     gc.freeze()
     started_at_seconds = time.time()

@@ -149,7 +149,7 @@ def _summary(row_locks: list[float], drains: dict[int, list[Drained]], durable_l
 async def _measure_row_locks(ground: Ground, load: Load) -> float:
     async with ground.stage("row locks") as stage, Crew(stage.folder) as crew:
         await load_commands(stage, load.messages)
-        await stage.checkpoint()
+        await stage.settle()
         configuration = {
             "commands_topic": stage.commands_topic,
             "events_topic": stage.events_topic,
@@ -168,7 +168,7 @@ async def _measure_row_locks(ground: Ground, load: Load) -> float:
 
 async def _measure_durable_limit(ground: Ground, source: Stage) -> float:
     async with ground.stage("durable limit") as stage, Crew(stage.folder) as crew:
-        await stage.checkpoint()
+        await stage.settle()
         configuration = {
             "source_url": source.database_url,
             "events_topic": stage.events_topic,

@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import Final
 
 from bench.ground import Stage
+from bench.load import make_load
 from bench.processes import Crew, ProcessFailedError, Running
+from bench.traffic import Reader, load_commands
 from shared.embedded.readiness import ReadinessProbe
 
 _READY_SECONDS: Final = 60
 _PROBE_SECONDS: Final = 0.1
+_STALL_SECONDS: Final = 60
+#: The ids of commands that only warm the workers up begin with it.
+WARM_UP: Final = "warm"
+WARM_UP_COMMANDS: Final = 4_000
 
 
 def start_workers(crew: Crew, stage: Stage, count: int) -> list[Running]:
@@ -36,6 +42,16 @@ async def wait_ready(crew: Crew, stage: Stage, *, groups: dict[str, int]) -> Non
                 message = f"Not ready within {_READY_SECONDS} seconds: {statuses}."
                 raise ProcessFailedError(message)
             await asyncio.sleep(_PROBE_SECONDS)
+
+
+async def warm_up(crew: Crew, stage: Stage, events: Reader) -> None:
+    """Let the workers decide some commands, so that their connections and statements are there; then let all come to rest."""
+    load = make_load(WARM_UP_COMMANDS, doctors=400, patients=4_000, name=WARM_UP)
+    await load_commands(stage, load.messages)
+    await events.wait_for(WARM_UP_COMMANDS, timeout_seconds=_STALL_SECONDS, check=crew.check)
+    # The last offsets are committed by then.
+    await asyncio.sleep(1)
+    await stage.settle()
 
 
 def peak_memory_bytes(pid: int) -> int:
