@@ -4,14 +4,20 @@ import asyncio
 
 from tests.system.harness.commands import book, slot
 from tests.system.harness.mesh import Mesh
+from tests.system.harness.producers import Publishes
 
 
 async def test_of_200_patients_who_race_for_one_slot_one_is_booked_and_199_are_refused_with_409(mesh: Mesh) -> None:
     mesh.consumer()
     mesh.consumer()
     wishes = [book("doctor", f"patient-{number}", slot(0), f"wish-{number}") for number in range(200)]
-    async with mesh.python_producer() as one, mesh.python_producer() as two, mesh.native_producer() as three, mesh.native_producer() as four:
-        producers = (one, two, three, four)
+    async with (
+        mesh.python_producer() as one,
+        mesh.python_producer() as two,
+        mesh.native_producer() as three,
+        mesh.native_producer() as four,
+    ):
+        producers: tuple[Publishes, ...] = (one, two, three, four)
         await asyncio.gather(*(producer.publish(wishes[number::4]) for number, producer in enumerate(producers)))
         acknowledged = [place for producer in producers for place in producer.acknowledged]
     await mesh.decided()
@@ -29,8 +35,13 @@ async def test_a_command_published_50_times_at_once_from_four_producers_gives_on
     mesh.consumer()
     mesh.consumer()
     wish = book("doctor", "patient", slot(0), "wish")
-    async with mesh.python_producer() as one, mesh.python_producer() as two, mesh.native_producer() as three, mesh.native_producer() as four:
-        producers = (one, two, three, four)
+    async with (
+        mesh.python_producer() as one,
+        mesh.python_producer() as two,
+        mesh.native_producer() as three,
+        mesh.native_producer() as four,
+    ):
+        producers: tuple[Publishes, ...] = (one, two, three, four)
         await asyncio.gather(*(producer.publish([wish] * count) for producer, count in zip(producers, (13, 13, 12, 12), strict=True)))
         acknowledged = [place for producer in producers for place in producer.acknowledged]
     assert len(set(acknowledged)) == 50
@@ -53,9 +64,10 @@ async def test_two_doctors_on_two_partitions_who_race_for_one_patient_200_times_
     doctors = await doctors_of_two_workers(mesh)
     wishes = {doctor: [book(doctor, "patient", slot(number), f"{doctor}-{number}") for number in range(200)] for doctor in doctors}
     async with mesh.python_producer() as one, mesh.native_producer() as two:
+        producers: tuple[Publishes, ...] = (one, two)
         for begin in range(0, 200, 20):
             await asyncio.gather(
-                *(producer.publish(wishes[doctor][begin : begin + 20]) for producer, doctor in zip((one, two), doctors, strict=True))
+                *(producer.publish(wishes[doctor][begin : begin + 20]) for producer, doctor in zip(producers, doctors, strict=True))
             )
         acknowledged = [*one.acknowledged, *two.acknowledged]
     await mesh.decided()

@@ -5,7 +5,7 @@ import hashlib
 
 from shared.auditor.partitioning import partition_of
 from tests.system.harness import poison
-from tests.system.harness.commands import book, slot
+from tests.system.harness.commands import Message, book, slot
 from tests.system.harness.mesh import Mesh
 from tests.system.harness.reading import Lying
 
@@ -15,12 +15,15 @@ ERRORS = "__connect.errors."
 async def test_1000_poison_records_of_every_kind_within_a_second_are_one_dead_letter_each_and_stop_nobody(mesh: Mesh) -> None:
     workers = [mesh.consumer(), mesh.consumer()]
     await mesh.assigned(2)
-    bad, good = [], []
+    bad: list[tuple[str, Message]] = []
+    good: list[Message] = []
     number = 0
     while len(bad) < 1_000:
         number += 1
         bad += [(kind, message) for kind, message in (poison.unreadable(number) | poison.refused_for_its_data(number)).items()]
-        good += [book(f"doctor-{number % 7}", f"patient-{number}-{turn}", slot(10 * number + turn), f"good-{number}-{turn}") for turn in range(5)]
+        good += [
+            book(f"doctor-{number % 7}", f"patient-{number}-{turn}", slot(10 * number + turn), f"good-{number}-{turn}") for turn in range(5)
+        ]
     bad = bad[:1_000]
     # Where each lies is given, so that its dead letter can be told from all others.
     partitions = mesh.settings.topic_partitions

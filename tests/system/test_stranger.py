@@ -56,14 +56,18 @@ class Stranger:
             message = self._consumer.poll(0.5)
             if message is None or message.error() is not None:
                 continue
-            event = json.loads(message.value())
-            headers = {name: value.decode() for name, value in message.headers()}
+            event = json.loads(message.value() or b"")
+            headers = {name: value.decode() for name, value in self._headers(message)}
             assert (headers["ce_type"], headers["ce_id"], headers["ce_time"]) == (event["type"], event["id"], event["time"])
             assert headers["ce_causationid"] == event["decision"]["command"]["id"]
             said = event | {"command_id": event["decision"]["command"]["id"]}
             if all(said.get(name) == value for name, value in expected.items()):
                 return dict(event)
-        raise AssertionError(f"No event came that says {expected}.")
+        problem = f"No event came that says {expected}."
+        raise AssertionError(problem)
+
+    def _headers(self, message: Any) -> list[tuple[str, bytes]]:
+        return list(message.headers() or [])
 
     def close(self) -> None:
         self._consumer.close()
@@ -116,7 +120,13 @@ async def test_a_stranger_books_is_refused_confirms_lets_one_expire_and_reads_th
 
 
 async def test_one_line_of_json_with_a_key_and_without_headers_is_a_command(mesh: Mesh, stranger: Stranger) -> None:
-    envelope = {"specversion": "1.0", "id": "line-1", "source": "/kcat", "type": "booking.appointment.book.v1", "data": wish("pt-1", slot(0))}
+    envelope = {
+        "specversion": "1.0",
+        "id": "line-1",
+        "source": "/kcat",
+        "type": "booking.appointment.book.v1",
+        "data": wish("pt-1", slot(0)),
+    }
     stranger.pipe("dr-1", json.dumps(envelope))
     booked = stranger.await_event(command_id="line-1")
     assert booked["type"] == "booking.appointment.booked.v1"

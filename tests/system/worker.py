@@ -17,8 +17,9 @@ from sqlalchemy import text
 
 import shared.runtimes.service as consumers
 from services.booking.__main__ import main as run_booking
+from shared.codec.decode import Received
 from shared.codec.record import OutgoingMessage, Record
-from shared.path import decisions, locks
+from shared.path import decisions, locks, transaction
 from shared.path.pipeline import Pipeline
 from shared.path.publisher import Publisher
 from shared.runtimes.consumer import ConsumerRuntime
@@ -28,13 +29,18 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _replace(owner: object, name: str, value: object) -> None:
+    assert hasattr(owner, name), f"{owner} has no {name} any more: this fault needs another place."
+    setattr(owner, name, value)
+
+
 def session_timeout(seconds: str) -> None:
     """The group gives this member's partitions away after so long without a sign of life."""
-    consumers.ConsumerRuntime = partial(ConsumerRuntime, session_timeout_seconds=float(seconds))  # type: ignore[misc, assignment]
+    _replace(consumers, "ConsumerRuntime", partial(ConsumerRuntime, session_timeout_seconds=float(seconds)))
     if sys.argv[1] == "processor":
         from shared.runtimes import faust as processors
 
-        processors._SESSION_TIMEOUT_SECONDS = float(seconds)  # type: ignore[misc]
+        _replace(processors, "_SESSION_TIMEOUT_SECONDS", float(seconds))
 
 
 def _at_publish(number: str, *, after: bool) -> None:
@@ -50,7 +56,7 @@ def _at_publish(number: str, *, after: bool) -> None:
         if seen == int(number) and after:
             _die()
 
-    Publisher.publish = publish_or_die  # type: ignore[method-assign]
+    _replace(Publisher, "publish", publish_or_die)
 
 
 def stop_in_copy(rows: str) -> None:
@@ -71,7 +77,30 @@ def stop_in_copy(rows: str) -> None:
             records = stopping(records)
         return await copy(self, table_name, records=records, **options)
 
-    asyncpg.Connection.copy_records_to_table = copy_or_stop  # type: ignore[method-assign]
+    _replace(asyncpg.Connection, "copy_records_to_table", copy_or_stop)
+
+
+def stop_after_recall(partition: str) -> None:
+    """Stop, once, with a batch of this partition in hand: after the question what was decided before, before the decision."""
+    recall, decide = decisions.recall, transaction.Transactions.decide
+    in_hand: set[int] = set()
+    stopped = False
+
+    async def decide_and_note(self: Any, batch: Sequence[Received], positions: decisions.Positions) -> Any:
+        in_hand.clear()
+        in_hand.update(received.record.partition for received in batch)
+        return await decide(self, batch, positions)
+
+    async def recall_and_stop(connection: Any, identities: Collection[decisions.Identity]) -> dict[decisions.Identity, decisions.Decision]:
+        nonlocal stopped
+        found = await recall(connection, identities)
+        if int(partition) in in_hand and not stopped:
+            stopped = True
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return found
+
+    _replace(decisions, "recall", recall_and_stop)
+    _replace(transaction.Transactions, "decide", decide_and_note)
 
 
 def commit_before_transaction(batch: str) -> None:
@@ -88,7 +117,7 @@ def commit_before_transaction(batch: str) -> None:
                 _die()
             await super().submit(records)
 
-    consumers.Pipeline = TooEarly  # type: ignore[misc]
+    _replace(consumers, "Pipeline", TooEarly)
 
 
 def no_recall(_: str) -> None:
@@ -97,7 +126,7 @@ def no_recall(_: str) -> None:
     async def forgetful(_connection: object, _identities: Collection[decisions.Identity]) -> dict[decisions.Identity, decisions.Decision]:
         return {}
 
-    decisions.recall = forgetful
+    _replace(decisions, "recall", forgetful)
 
 
 def no_locks(_: str) -> None:
@@ -109,8 +138,8 @@ def no_locks(_: str) -> None:
     async def take_what_is_free(connection: Any, _keys: object) -> tuple[Any, frozenset[int]]:
         return (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one(), frozenset()
 
-    locks.take = take  # type: ignore[assignment]
-    locks.take_what_is_free = take_what_is_free  # type: ignore[assignment]
+    _replace(locks, "take", take)
+    _replace(locks, "take_what_is_free", take_what_is_free)
 
 
 FAULTS: dict[str, Callable[[str], None]] = {
@@ -118,6 +147,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
     "kill_before_publish": partial(_at_publish, after=False),
     "kill_after_publish": partial(_at_publish, after=True),
     "stop_in_copy": stop_in_copy,
+    "stop_after_recall": stop_after_recall,
     "commit_before_transaction": commit_before_transaction,
     "no_recall": no_recall,
     "no_locks": no_locks,

@@ -36,9 +36,9 @@ def in_seconds(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
-def command(type_: str, data: dict[str, Any], *, id: str, source: str = SOURCE) -> Message:  # noqa: A002
+def command(type_: str, data: dict[str, Any], *, identifier: str, source: str = SOURCE) -> Message:
     """A command in binary mode."""
-    headers = {"content-type": "application/json", "ce_specversion": "1.0", "ce_id": id, "ce_source": source, "ce_type": type_}
+    headers = {"content-type": "application/json", "ce_specversion": "1.0", "ce_id": identifier, "ce_source": source, "ce_type": type_}
     return Message(
         key=str(data["doctor_id"]).encode(),
         value=json.dumps(data).encode(),
@@ -46,9 +46,9 @@ def command(type_: str, data: dict[str, Any], *, id: str, source: str = SOURCE) 
     )
 
 
-def structured(type_: str, data: dict[str, Any], *, id: str, source: str = SOURCE) -> Message:  # noqa: A002
+def structured(type_: str, data: dict[str, Any], *, identifier: str, source: str = SOURCE) -> Message:
     """A command in structured mode: one line of JSON, no header at all."""
-    envelope = {"specversion": "1.0", "id": id, "source": source, "type": type_, "data": data}
+    envelope = {"specversion": "1.0", "id": identifier, "source": source, "type": type_, "data": data}
     return Message(key=str(data["doctor_id"]).encode(), value=json.dumps(envelope).encode())
 
 
@@ -65,29 +65,31 @@ def book_data(doctor: str, patient: str, starts_at: str, *, appointment_id: str 
     return data if appointment_id is None else data | {"appointment_id": appointment_id}
 
 
-def book(  # noqa: PLR0917
-    doctor: str, patient: str, starts_at: str, id: str, appointment_id: str | None = None, minutes: int = 30  # noqa: A002
-) -> Message:
+def book(doctor: str, patient: str, starts_at: str, identifier: str, appointment_id: str | None = None, minutes: int = 30) -> Message:
     """Ask for a slot."""
-    return command("booking.appointment.book.v1", book_data(doctor, patient, starts_at, appointment_id=appointment_id, minutes=minutes), id=id)
+    return command(
+        "booking.appointment.book.v1",
+        book_data(doctor, patient, starts_at, appointment_id=appointment_id, minutes=minutes),
+        identifier=identifier,
+    )
 
 
-def confirm(appointment_id: str, doctor: str, id: str) -> Message:  # noqa: A002
+def confirm(appointment_id: str, doctor: str, identifier: str) -> Message:
     """The doctor takes it."""
-    return _by_doctor("confirm", appointment_id, doctor, id)
+    return _by_doctor("confirm", appointment_id, doctor, identifier)
 
 
-def decline(appointment_id: str, doctor: str, id: str) -> Message:  # noqa: A002
+def decline(appointment_id: str, doctor: str, identifier: str) -> Message:
     """The doctor turns it down."""
-    return _by_doctor("decline", appointment_id, doctor, id)
+    return _by_doctor("decline", appointment_id, doctor, identifier)
 
 
-def cancel(appointment_id: str, doctor: str, id: str, *, patient: str) -> Message:  # noqa: A002
+def cancel(appointment_id: str, doctor: str, identifier: str, *, patient: str) -> Message:
     """The patient calls it off."""
     data = {"appointment_id": appointment_id, "doctor_id": doctor, "actor": {"role": "patient", "id": patient}}
-    return command("booking.appointment.cancel.v1", data, id=id)
+    return command("booking.appointment.cancel.v1", data, identifier=identifier)
 
 
-def _by_doctor(action: str, appointment_id: str, doctor: str, id: str) -> Message:  # noqa: A002
+def _by_doctor(action: str, appointment_id: str, doctor: str, identifier: str) -> Message:
     data = {"appointment_id": appointment_id, "doctor_id": doctor, "actor": {"role": "doctor", "id": doctor}}
-    return command(f"booking.appointment.{action}.v1", data, id=id)
+    return command(f"booking.appointment.{action}.v1", data, identifier=identifier)

@@ -43,10 +43,7 @@ class Load:
             return self._random.choice(self._sent[-_REMEMBERED:])
         if kind < 0.14 and self._poisoned:
             return self._poison()
-        if kind < 0.45 and self._asked:
-            message = self._answer(identifier)
-        else:
-            message = self._wish(identifier)
+        message = self._answer(identifier) if kind < 0.45 and self._asked else self._wish(identifier)
         self.readable.add(identifier)
         self._sent.append(message)
         return message

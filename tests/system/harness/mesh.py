@@ -152,7 +152,9 @@ class Mesh:
     async def is_clean(self, acknowledged: Collection[Acknowledged] = ()) -> Report:
         """Fail unless the auditor finds nothing, and every command is decided."""
         report = await self.audit(acknowledged)
-        assert report.passed, "\n".join([str(dict(report.totals)), *(violation.sentence for violation in report.violations[:10]), self.crew.logs()])
+        assert report.passed, "\n".join(
+            [str(dict(report.totals)), *(violation.sentence for violation in report.violations[:10]), self.crew.logs()]
+        )
         assert report.counts.in_flight_commands == 0
         assert report.counts.acknowledged == len(set(acknowledged))
         return report

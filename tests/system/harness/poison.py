@@ -68,6 +68,6 @@ def refused_for_its_data(number: int) -> dict[str, Message]:
         "confirm_without_appointment": command(
             "booking.appointment.confirm.v1",
             {"doctor_id": doctor, "actor": {"role": "doctor", "id": doctor}},
-            id=f"wrong-confirm_without_appointment-{number}",
+            identifier=f"wrong-confirm_without_appointment-{number}",
         ),
     }

@@ -46,9 +46,7 @@ async def pouring(mesh: Mesh, *, producers: int = 4, chunk: int = 15, poisoned: 
         for number in range(producers):
             producer = mesh.python_producer() if number % 2 == 0 else mesh.native_producer()
             pour.producers.append(await stack.enter_async_context(producer))
-        flowing = [
-            asyncio.create_task(pour.flow(producer, load, chunk)) for producer, load in zip(pour.producers, pour.loads, strict=True)
-        ]
+        flowing = [asyncio.create_task(pour.flow(producer, load, chunk)) for producer, load in zip(pour.producers, pour.loads, strict=True)]
         try:
             yield pour
         finally:

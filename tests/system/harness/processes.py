@@ -89,4 +89,3 @@ class Crew:
 
     def logs(self) -> str:
         return "\n".join(f"=== {process.name} (exit {process.exit_code})\n{process.log()[-3000:]}" for process in self.all)
-

@@ -80,7 +80,7 @@ class NativeProducer:
 
     def _publish(self, messages: Sequence[Message]) -> None:
         for message in messages:
-            where = {} if message.partition is None else {"partition": message.partition}
+            where: dict[str, Any] = {} if message.partition is None else {"partition": message.partition}
             self._producer.produce(
                 self._topic, key=message.key, value=message.value, headers=list(message.headers), on_delivery=self._delivered, **where
             )

@@ -39,7 +39,9 @@ class Lying:
 
 async def read_all(bootstrap_servers: str, topic: str) -> list[Lying]:
     """Every record of a topic up to its ends of now, in the order of each partition."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=4 << 20)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=4 << 20
+    )
     await consumer.start()
     records: list[Lying] = []
     try:
@@ -60,11 +62,11 @@ async def read_all(bootstrap_servers: str, topic: str) -> list[Lying]:
         async def at_the_ends() -> bool:
             polled = await consumer.getmany(timeout_ms=200, max_records=5_000)
             for place, batch in polled.items():
-                for record in batch:
-                    if record.offset < ends[place]:
-                        records.append(
-                            Lying(record.partition, record.offset, record.timestamp, record.key, record.value, tuple(record.headers))
-                        )
+                records.extend(
+                    Lying(record.partition, record.offset, record.timestamp, record.key, record.value, tuple(record.headers))
+                    for record in batch
+                    if record.offset < ends[place]
+                )
             positions = [(await consumer.position(place), ends[place]) for place in partitions]
             return all(position >= end for position, end in positions)
 

@@ -16,5 +16,5 @@ async def nothing_lost_nothing_twice(mesh: Mesh, pour: Pour) -> Report:
     recorded = {row[0] for row in await mesh.query("SELECT id FROM decisions WHERE source = '/tests'")}
     assert sorted(recorded ^ pour.readable) == []
     statuses = await mesh.query("SELECT status, count(*) FROM appointments GROUP BY status")
-    assert {status: count for status, count in statuses} == report.counts.appointments
+    assert dict(statuses) == report.counts.appointments
     return report
