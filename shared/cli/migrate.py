@@ -39,7 +39,7 @@ def migrate(*, as_json: Annotated[bool, typer.Option("--json", help="Print one J
         _report(as_json=as_json, problem=str(error))
         raise typer.Exit(_EXIT_CANNOT_LOOK) from None
     url = settings.database_url.get_secret_value()
-    if problem := asyncio.run(_unreachable(url)):
+    if problem := asyncio.run(unreachable(url)):
         _report(as_json=as_json, problem=problem)
         raise typer.Exit(_EXIT_CANNOT_LOOK)
     environment = os.environ | {"CAREMESH_DATABASE_URL": url}
@@ -59,7 +59,7 @@ def migrate(*, as_json: Annotated[bool, typer.Option("--json", help="Print one J
     raise typer.Exit(_EXIT_DONE)
 
 
-async def _unreachable(url: str) -> str:
+async def unreachable(url: str) -> str:
     """Why the database cannot be reached, as a sentence; empty when it can."""
     try:
         connection = await asyncpg.connect(url, timeout=_CONNECT_TIMEOUT_SECONDS)

@@ -1,12 +1,16 @@
 """``caremesh run``: one of the mesh's processes in the foreground, for a container or a process manager."""
 
+import asyncio
 import os
 import sys
 from typing import Annotated, Final, NoReturn
 
 import typer
+from aiokafka.errors import KafkaError
 from rich.console import Console
 
+from shared.cli import topics
+from shared.cli.migrate import unreachable
 from shared.embedded.endpoints import resolve
 from shared.embedded.errors import NoMeshError
 from shared.mesh import MESH
@@ -29,7 +33,8 @@ def run(
 
     Give every process of a service the same settings: limits are read where a command is decided.
 
-    Exit code 0 after SIGTERM, 2 for an unknown name or a mesh that cannot be found, 78 when the process says that its set-up must be mended.
+    Exit code 0 after SIGTERM, 2 for an unknown name, or when Kafka, its topics or the database are not to be
+    found, 78 when the process says that its set-up must be mended.
     """
     process = next((process for process in MESH if process.name == service), None)
     if process is None:
@@ -38,6 +43,8 @@ def run(
         settings = resolve(Settings())
     except NoMeshError as error:
         _give_up(str(error))
+    if problem := asyncio.run(_problem(settings)):
+        _give_up(problem)
     environment = os.environ | {
         "CAREMESH_HOME": str(settings.home.absolute()),
         "CAREMESH_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
@@ -47,6 +54,17 @@ def run(
         environment["CAREMESH_LOG_JSON"] = "1"
     # The process takes our place: signals and exit codes go straight to and from it.
     os.execve(sys.executable, [sys.executable, "-m", process.module, process.argument], environment)  # noqa: S606 - no shell is meant
+
+
+async def _problem(settings: Settings) -> str:
+    """What keeps a process from starting, as a sentence; empty when nothing does. Once it runs, it waits for what goes away."""
+    try:
+        missing = await topics.missing(settings)
+    except (KafkaError, OSError) as error:
+        return f"Kafka at {settings.kafka_bootstrap_servers} is not to be reached ({type(error).__name__}: {error})."
+    if missing:
+        return f"Kafka has no {', '.join(missing)}: call `caremesh topics create`, or is CAREMESH_TOPIC_PREFIX wrong?"
+    return await unreachable(settings.database_url.get_secret_value())
 
 
 def _give_up(sentence: str) -> NoReturn:

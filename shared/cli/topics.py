@@ -95,6 +95,21 @@ def create(*, as_json: _Json = False) -> None:
         output.print("Every topic was there already.")
 
 
+async def missing(settings: Settings) -> list[str]:
+    """The names of the topics of the list that do not exist.
+
+    Raises:
+        aiokafka.errors.KafkaError: no broker is to be reached.
+    """
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        existing = set(await admin.list_topics())
+    finally:
+        await admin.close()
+    return [name for topic in TOPICS if (name := topic.full_name(settings.topic_prefix)) not in existing]
+
+
 async def look(settings: Settings) -> list[TopicStatus]:
     """Ask Kafka about every topic of the list.
 

@@ -72,6 +72,13 @@ def test_kafka_that_is_not_there_is_told_in_a_sentence(monkeypatch: pytest.Monke
     assert "Traceback" not in message
 
 
+def test_a_service_that_cannot_start_says_so_before_it_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CAREMESH_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
+    monkeypatch.setenv("CAREMESH_DATABASE_URL", "postgresql://me:hidden@127.0.0.1:9/mesh")
+    assert exit_code(monkeypatch, "run", "booking") == 2
+    assert capsys.readouterr().err.startswith("Kafka at 127.0.0.1:9 is not to be reached")
+
+
 def test_a_database_that_is_not_there_is_told_without_its_password(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
