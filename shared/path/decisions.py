@@ -129,13 +129,17 @@ async def insert(connection: AsyncConnection, rows: Sequence[DecisionRow], schem
     await driver.copy_records_to_table("decisions", schema_name=schema, columns=_COLUMNS, records=rows)
 
 
+# Every part of one statement sees the rows as they were before it: so it tells what it found, too.
 _ADVANCE = text(
     """
-    INSERT INTO positions (consumer_group, topic, partition, next_offset)
-    SELECT :consumer_group, topic, partition, next_offset
-    FROM unnest(:topics, :partitions, :offsets) AS advanced (topic, partition, next_offset)
-    ON CONFLICT (consumer_group, topic, partition)
-    DO UPDATE SET next_offset = greatest(positions.next_offset, excluded.next_offset)
+    WITH advanced AS (
+        INSERT INTO positions (consumer_group, topic, partition, next_offset)
+        SELECT :consumer_group, topic, partition, next_offset
+        FROM unnest(:topics, :partitions, :offsets) AS advanced (topic, partition, next_offset)
+        ON CONFLICT (consumer_group, topic, partition)
+        DO UPDATE SET next_offset = greatest(positions.next_offset, excluded.next_offset)
+    )
+    SELECT topic, partition, next_offset FROM positions WHERE consumer_group = :consumer_group
     """,
 ).bindparams(
     bindparam("topics", type_=ARRAY(Text)),
@@ -144,13 +148,15 @@ _ADVANCE = text(
 )
 
 
-async def advance(connection: AsyncConnection, consumer_group: str, positions: Positions) -> None:
-    """Note up to where the group has decided. It never goes back."""
+async def advance(connection: AsyncConnection, consumer_group: str, positions: Positions) -> Positions:
+    """Note up to where the group has decided. It never goes back.
+
+    Returns:
+        Up to where it had decided before.
+    """
     # Sorted, so that an old owner of a partition and the new one never wait for each other in a circle.
     entries = sorted(positions.items())
-    if not entries:
-        return
-    await connection.execute(
+    rows = await connection.execute(
         _ADVANCE,
         {
             "consumer_group": consumer_group,
@@ -159,6 +165,7 @@ async def advance(connection: AsyncConnection, consumer_group: str, positions: P
             "offsets": [offset for _, offset in entries],
         },
     )
+    return {(topic, partition): next_offset for topic, partition, next_offset in rows}
 
 
 async def read_positions(connection: AsyncConnection, consumer_group: str) -> dict[tuple[str, int], int]:

@@ -17,6 +17,7 @@ from shared.codec.record import OutgoingMessage
 from shared.messages.events import Event
 from shared.path import decisions, locks
 from shared.path.decisions import Decision, DecisionRow, Identity, Positions
+from shared.path.errors import FatalError
 from shared.path.service import Locks, Parties, Service, State
 
 #: What a command comes to: messages to publish, or a dead letter.
@@ -58,6 +59,8 @@ class Transactions(Generic[State]):
         self._rescuer = rescuer
         self._events_topic = events_topic
         self._consumer_group = consumer_group
+        #: Up to where this process has seen the database decide.
+        self._seen: dict[tuple[str, int], int] = {}
 
     async def decide(self, batch: Sequence[Received], positions: Positions) -> tuple[list[Answer], list[Event]]:
         """Decide commands in log order, and write the decisions and the positions.
@@ -67,6 +70,9 @@ class Transactions(Generic[State]):
 
         Returns:
             An answer for each command, in the order of the batch; and the new events, for the logs.
+
+        Raises:
+            FatalError: the database has lost decisions that this process saw it commit.
         """
         answers: dict[int, Answer] = {}
         events: list[Event] = []
@@ -76,6 +82,7 @@ class Transactions(Generic[State]):
             answers |= decided.answers
             events += decided.events
             if not remaining:
+                self._seen |= {place: max(offset, self._seen.get(place, 0)) for place, offset in positions.items()}
                 return [answers[index] for index in range(len(batch))], events
             wait_for_all = True
 
@@ -107,8 +114,20 @@ class Transactions(Generic[State]):
         await service.record(connection, state)
         await decisions.insert(connection, decided.rows, service.name)
         if not later:
-            await decisions.advance(connection, self._consumer_group, positions)
+            self._check_nothing_was_lost(await decisions.advance(connection, self._consumer_group, positions), positions)
         return decided, later
+
+    def _check_nothing_was_lost(self, before: Positions, positions: Positions) -> None:
+        """A database that was restored, or failed over without its last commits, must not be written on as if nothing were missing."""
+        for place in positions:
+            seen, found = self._seen.get(place, 0), before.get(place, 0)
+            if found < seen:
+                topic, partition = place
+                message = (
+                    f"The database had decided {topic}, partition {partition}, up to offset {seen}, and now knows of {found} only: it lost "
+                    "decisions (a restored backup, a failover?). Nothing is decided on top of that; the next start checks where to go on."
+                )
+                raise FatalError(message)
 
     async def _lock(
         self, connection: AsyncConnection, batch: Mapping[int, Received], parties: Mapping[str, Parties], *, wait_for_all: bool
