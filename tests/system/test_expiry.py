@@ -20,7 +20,7 @@ async def nothing_is_pending(mesh: Mesh) -> bool:
 
 
 async def test_pending_appointments_expire_once_each_although_a_processor_is_killed(mesh: Mesh) -> None:
-    mesh.environment.update(CAREMESH_PENDING_EXPIRY_SECONDS="6", CAREMESH_EXPIRY_WARNING_SECONDS="3")
+    mesh.environment.update(CAREMESH_PENDING_EXPIRY_SECONDS="4", CAREMESH_EXPIRY_WARNING_SECONDS="2")
     mesh.consumer()
     leader, other = mesh.processor("session_timeout=3"), mesh.processor("session_timeout=3")
     await mesh.assigned(1)
@@ -42,7 +42,7 @@ async def test_pending_appointments_expire_once_each_although_a_processor_is_kil
         deadlines = {event["appointment_id"]: event["expires_at"] for event in events.of_type("booked")}
         for event in events.of_type("expired"):
             assert event["time"] == deadlines[event["appointment_id"]]
-            assert event["cancellation_reason"] == "Automatically expired - No doctor response within 6 seconds"
+            assert event["cancellation_reason"] == "Automatically expired - No doctor response within 4 seconds"
         requests = {record.header("ce_id"): record.json for record in await mesh.read("notify.commands.v1")}
         told = Counter((request["template"], request["priority"]) for request in requests.values())
         assert told == {

@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from tests.system.harness.commands import book, slot
+from tests.system.harness.commands import book, cancel, slot
 from tests.system.harness.mesh import Mesh
 from tests.system.harness.pouring import pouring
 from tests.system.harness.processes import Process
 from tests.system.harness.progress import progress
 from tests.system.harness.verdict import nothing_lost_nothing_twice
-from tests.system.harness.waiting import SOAK
+from tests.system.harness.waiting import SOAK, until
 
 SESSION = "session_timeout=3"
 
@@ -64,4 +64,35 @@ async def test_a_worker_killed_between_commit_publish_and_offset_commit_leaves_e
         assert events.differing() == []
         if point == "kill_after_publish":
             assert len(events.records) > len(events.by_id), "what was published and not committed is published again"
+        await mesh.is_clean(producer.acknowledged)
+
+
+async def test_a_worker_stopped_before_it_publishes_wakes_after_the_others_went_on_and_does_no_harm(mesh: Mesh) -> None:
+    wishes = [
+        book(f"doctor-{number % 5}", f"patient-{number % 40}", slot(number % 60), f"wish-{number}", f"apt-{number}")
+        for number in range(200)
+    ]
+    stopped = mesh.consumer(SESSION, "stop_before_publish=2", CAREMESH_BATCH_MAX_RECORDS="50")
+    async with mesh.python_producer() as producer:
+        await producer.publish(wishes)
+        await until(stopped.is_stopped, "the worker has decided what it has not published", step=0.01)
+        mesh.consumer(SESSION)
+        await mesh.decided()
+        # The stopped one holds outcomes that are old by now.
+        await producer.publish(
+            [cancel(f"apt-{number}", f"doctor-{number % 5}", f"cancel-{number}", patient=f"patient-{number % 40}") for number in range(200)]
+        )
+        await mesh.decided()
+        before = await mesh.read_events()
+        stopped.go_on()
+        await mesh.assigned(2)
+        await mesh.decided()
+
+        async def has_published() -> bool:
+            return len((await mesh.read_events()).records) > len(before.records)
+
+        await until(has_published, "what was in its hand is published", step=0.2)
+        events = await mesh.read_events()
+        assert events.by_id.keys() == before.by_id.keys()
+        assert events.differing() == []
         await mesh.is_clean(producer.acknowledged)

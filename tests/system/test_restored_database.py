@@ -52,6 +52,20 @@ async def test_a_group_ahead_of_its_database_refuses_to_start_and_says_how_to_wi
     assert events.tally() == {"booked": 400}
 
 
+async def test_a_worker_notices_that_its_database_lost_decisions_while_it_ran(mesh: Mesh) -> None:
+    worker = mesh.consumer()
+    async with mesh.python_producer() as producer:
+        await producer.publish([book("doctor", f"patient-{number}", slot(number), f"wish-{number}") for number in range(100)])
+        await mesh.decided()
+        # As a failover does to a replica that lacked the last commits: connections break, rows are missing.
+        await mesh.execute("TRUNCATE appointments, decisions; UPDATE positions SET next_offset = next_offset - 50")
+        await mesh.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'caremesh-booking%'")
+        await producer.publish([book("doctor", f"later-{number}", slot(300 + number), f"later-{number}") for number in range(20)])
+        assert await worker.ended() == 78
+    assert "it lost decisions" in worker.log()
+    assert await mesh.query("SELECT count(*) FROM decisions") == [(0,)]
+
+
 async def test_the_topic_replayed_from_offset_0_changes_nothing(mesh: Mesh) -> None:
     mesh.environment.update(CAREMESH_PENDING_EXPIRY_SECONDS="3", CAREMESH_EXPIRY_WARNING_SECONDS="1")
     worker, processor = mesh.consumer(), mesh.processor()

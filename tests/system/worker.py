@@ -34,6 +34,10 @@ def _replace(owner: object, name: str, value: object) -> None:
     setattr(owner, name, value)
 
 
+def _stop() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def session_timeout(seconds: str) -> None:
     """The group gives this member's partitions away after so long without a sign of life."""
     _replace(consumers, "ConsumerRuntime", partial(ConsumerRuntime, session_timeout_seconds=float(seconds)))
@@ -43,18 +47,19 @@ def session_timeout(seconds: str) -> None:
         _replace(processors, "_SESSION_TIMEOUT_SECONDS", float(seconds))
 
 
-def _at_publish(number: str, *, after: bool) -> None:
+def _at_publish(number: str, *, after: bool, blow: Callable[[], None] = _die) -> None:
     publish = Publisher.publish
     seen = 0
 
     async def publish_or_die(self: Publisher, messages: Sequence[OutgoingMessage]) -> None:
         nonlocal seen
         seen += bool(messages)
-        if seen == int(number) and not after:
-            _die()
+        mine = seen
+        if mine == int(number) and not after:
+            blow()
         await publish(self, messages)
-        if seen == int(number) and after:
-            _die()
+        if mine == int(number) and after:
+            blow()
 
     _replace(Publisher, "publish", publish_or_die)
 
@@ -69,7 +74,7 @@ def stop_in_copy(rows: str) -> None:
         for number, record in enumerate(records):
             if number == len(records) // 2 and not stopped:
                 stopped = True
-                os.kill(os.getpid(), signal.SIGSTOP)
+                _stop()
             yield record
 
     async def copy_or_stop(self: Any, table_name: str, *, records: Any, **options: Any) -> Any:
@@ -96,7 +101,7 @@ def stop_after_recall(partition: str) -> None:
         found = await recall(connection, identities)
         if int(partition) in in_hand and not stopped:
             stopped = True
-            os.kill(os.getpid(), signal.SIGSTOP)
+            _stop()
         return found
 
     _replace(decisions, "recall", recall_and_stop)
@@ -146,6 +151,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
     "session_timeout": session_timeout,
     "kill_before_publish": partial(_at_publish, after=False),
     "kill_after_publish": partial(_at_publish, after=True),
+    "stop_before_publish": partial(_at_publish, after=False, blow=_stop),
     "stop_in_copy": stop_in_copy,
     "stop_after_recall": stop_after_recall,
     "commit_before_transaction": commit_before_transaction,
