@@ -1,13 +1,18 @@
 """The path put together, for either runtime."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
+import structlog
+from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.database import check_fitness, create_engine
 from shared.kafka_client import client_options
+from shared.path.backoff import Backoff
+from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, describe
 from shared.path.handler import Handler
 from shared.path.publisher import Publisher
 from shared.path.service import Service, State
@@ -15,6 +20,8 @@ from shared.path.transaction import Transactions
 from shared.path.watchdog import Watchdog
 from shared.settings import Settings
 from shared.topics import events_topic
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +46,32 @@ async def open_resources(settings: Settings, service: str) -> AsyncIterator[Reso
     rescuer = create_engine(settings, connections=1)
     publisher = Publisher(client_options(settings), watchdog)
     try:
-        await check_fitness(engine)
-        await publisher.start()
+        await _until_it_answers("The database", partial(check_fitness, engine))
+        await _until_it_answers("Kafka", publisher.start)
         yield Resources(engine, rescuer, publisher, watchdog)
     finally:
         await publisher.stop()
         await engine.dispose()
         await rescuer.dispose()
         watchdog.stop()
+
+
+async def _until_it_answers(what: str, attempt: Callable[[], Awaitable[None]]) -> None:
+    """Wait for a server that is not there yet: at a common start, nobody says who comes first.
+
+    Raises:
+        FatalError: it answers, but lets nobody in.
+    """
+    backoff = Backoff()
+    while True:
+        try:
+            return await attempt()
+        except (*DATABASE_ERRORS, KafkaError) as error:
+            if classify(error) is Failure.FATAL:
+                message = f"{what} refuses this process: {describe(error)}. Check its address and credentials, and run `caremesh migrate`."
+                raise FatalError(message) from error
+            _log.warning(f"{what} cannot be reached for now, trying again", error=describe(error))
+        await backoff.wait()
 
 
 def make_handler(settings: Settings, service: Service[State], resources: Resources, consumer_group: str) -> Handler[State]:

@@ -60,3 +60,10 @@ def _is_lost_connection(error: BaseException) -> bool:
     interface_error = next((e for e in (origin, cause) if isinstance(e, asyncpg.InterfaceError | asyncpg.InternalClientError)), None)
     # The driver says so only in words; a value that it cannot encode is a DataError, which is an InterfaceError too.
     return interface_error is not None and not isinstance(interface_error, asyncpg.DataError | ValueError)
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line, without the statement and its parameters: they may hold what was in a record."""
+    origin = getattr(error, "orig", None) or error
+    lines = str(origin).splitlines() or [""]
+    return f"{type(origin).__name__}: {lines[0][:200]}"

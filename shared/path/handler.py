@@ -19,7 +19,7 @@ from shared.codec.record import OutgoingMessage, Record
 from shared.messages.events import Event
 from shared.path.backoff import Backoff
 from shared.path.decisions import Positions
-from shared.path.errors import Failure, FatalError, classify
+from shared.path.errors import Failure, FatalError, classify, describe
 from shared.path.service import Service, State
 from shared.path.transaction import Answer, Transactions
 from shared.path.watchdog import Watchdog
@@ -163,10 +163,3 @@ def positions_after(decoded: Sequence[Received | Unreadable]) -> Positions:
         record = received.record
         positions[record.topic, record.partition] = record.offset + 1
     return positions
-
-
-def describe(error: BaseException) -> str:
-    """An error in one line, without the statement and its parameters: they may hold what was in a record."""
-    origin = getattr(error, "orig", None) or error
-    lines = str(origin).splitlines() or [""]
-    return f"{type(origin).__name__}: {lines[0][:200]}"

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.codec.record import Record
 from shared.path import decisions
 from shared.path.backoff import Backoff
-from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify
+from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, describe
 from shared.path.pipeline import Pipeline
 
 _POLL_MILLISECONDS: Final = 500
@@ -173,9 +173,9 @@ class ConsumerRuntime:
                     known = await decisions.read_positions(connection, self._consumer_group)
             except (*DATABASE_ERRORS, KafkaError) as error:
                 if classify(error) is Failure.FATAL:
-                    message = f"The database refuses to say what it has decided: {error}. Run `caremesh migrate`."
+                    message = f"The database refuses to say what it has decided: {describe(error)}. Run `caremesh migrate`."
                     raise FatalError(message) from error
-                _log.warning("New partitions cannot be checked for now, trying again", error=type(error).__name__)
+                _log.warning("New partitions cannot be checked for now, trying again", error=describe(error))
                 await backoff.wait()
                 continue
             for partition, offset in committed.items():

@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError, InterfaceError
 
-from shared.path.errors import Failure, classify
-from shared.path.handler import describe, positions_after
+from shared.path.errors import Failure, classify, describe
+from shared.path.handler import positions_after
 from tests.examples import received
 
 
