@@ -15,7 +15,6 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
-    TextClause,
     bindparam,
     text,
 )
@@ -97,34 +96,45 @@ _BY_ID: Final = text(
 
 _LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
 
+# Plans are made once, often while the tables are empty and every index looks as good as the next. The order in each subquery
+# ties it to the one index that stays right when they are full.
+
+
+def _open_around(party: str) -> str:
+    """A party's open appointments that could reach into the time asked for, by the party's own index."""
+    return f"""
+        SELECT * FROM appointments
+        WHERE {party}_id = asked.{party} AND {_HOLDS_SLOT}
+          AND starts_at > asked.starts_at - {_LONGEST} AND starts_at < asked.ends_at AND ends_at > asked.starts_at
+        ORDER BY {party}_id, starts_at OFFSET 0
+    """
+
+
 # One look for each booking: whether anything is in the doctor's or the patient's way; how many of the patient's pending ones
 # surely count; and the deadlines of those that expire while the batch's commands were appended, for whether they count
-# depends on the command. A doctor's open appointments never overlap each other: of those before, only the last can reach in.
-# Bookings that nothing is in the way of, by patients who are far from their limit, give no row.
+# depends on the command. A doctor's open appointments never overlap each other: only the last that starts before the end of
+# the time asked for can reach into it. Bookings that nothing is in the way of, by patients far from their limit, give no row.
 _LOOK_AHEAD: Final = text(
     f"""
     SELECT asked.place, doctor.in_the_way OR ahead.in_the_way, ahead.pending, ahead.deadlines
     FROM unnest(:doctors, :patients, :starts, :ends) WITH ORDINALITY AS asked (doctor, patient, starts_at, ends_at, place)
     CROSS JOIN LATERAL (
-        SELECT coalesce(
-            EXISTS (
-                SELECT FROM appointments
-                WHERE doctor_id = asked.doctor AND {_HOLDS_SLOT} AND starts_at >= asked.starts_at AND starts_at < asked.ends_at
-            ) OR asked.starts_at < (
-                SELECT ends_at FROM appointments
-                WHERE doctor_id = asked.doctor AND {_HOLDS_SLOT} AND starts_at < asked.starts_at
-                ORDER BY starts_at DESC
-                LIMIT 1
-            ),
-            false
-        ) AS in_the_way
+        SELECT coalesce(asked.starts_at < (
+            SELECT ends_at FROM appointments
+            WHERE doctor_id = asked.doctor AND {_HOLDS_SLOT} AND starts_at < asked.ends_at
+            ORDER BY doctor_id DESC, starts_at DESC
+            LIMIT 1
+        ), false) AS in_the_way
     ) AS doctor
     CROSS JOIN LATERAL (
         SELECT coalesce(bool_or(starts_at < asked.ends_at AND ends_at > asked.starts_at), false) AS in_the_way,
                count(*) FILTER (WHERE status = 'pending' AND expires_at > :last) AS pending,
                array_agg(expires_at) FILTER (WHERE status = 'pending' AND expires_at BETWEEN :first AND :last) AS deadlines
-        FROM appointments
-        WHERE patient_id = asked.patient AND {_HOLDS_SLOT} AND starts_at > least(asked.starts_at, :first) - {_LONGEST}
+        FROM (
+            SELECT * FROM appointments
+            WHERE patient_id = asked.patient AND {_HOLDS_SLOT} AND starts_at > least(asked.starts_at, :first) - {_LONGEST}
+            ORDER BY patient_id, starts_at OFFSET 0
+        ) AS of_patient
     ) AS ahead
     WHERE doctor.in_the_way OR ahead.in_the_way OR ahead.pending + coalesce(cardinality(ahead.deadlines), 0) >= :near_limit
     """,
@@ -138,28 +148,18 @@ _LOOK_AHEAD: Final = text(
     bindparam("near_limit", type_=Integer),
 )
 
-
-def _in_the_way_of(party: str) -> TextClause:
-    return text(
-        f"""
-        SELECT {_SELECT_COLUMNS}
-        FROM unnest(:parties, :starts, :ends) AS asked (party, starts_at, ends_at)
-        JOIN appointments AS held
-          ON held.{party} = asked.party
-         AND held.starts_at > asked.starts_at - {_LONGEST}
-         AND held.starts_at < asked.ends_at
-         AND held.ends_at > asked.starts_at
-        WHERE {_HOLDS_SLOT}
-        """,
-    ).bindparams(
-        bindparam("parties", type_=ARRAY(Text)),
-        bindparam("starts", type_=ARRAY(_TIME)),
-        bindparam("ends", type_=ARRAY(_TIME)),
-    )
-
-
-_IN_THE_DOCTORS_WAY: Final = _in_the_way_of("doctor_id")
-_IN_THE_PATIENTS_WAY: Final = _in_the_way_of("patient_id")
+_IN_THE_WAY: Final = text(
+    f"""
+    SELECT {_SELECT_COLUMNS}
+    FROM unnest(:doctors, :patients, :starts, :ends) AS asked (doctor, patient, starts_at, ends_at)
+    CROSS JOIN LATERAL (({_open_around("doctor")}) UNION ALL ({_open_around("patient")})) AS held
+    """,
+).bindparams(
+    bindparam("doctors", type_=ARRAY(Text)),
+    bindparam("patients", type_=ARRAY(Text)),
+    bindparam("starts", type_=ARRAY(_TIME)),
+    bindparam("ends", type_=ARRAY(_TIME)),
+)
 
 
 async def load(connection: AsyncConnection, batch: Sequence[Received], rules: Rules) -> Appointments:
@@ -172,11 +172,7 @@ async def load(connection: AsyncConnection, batch: Sequence[Received], rules: Ru
     times = [received.log_time for received in batch]
     obstructed, pending = await _look_ahead(connection, books, min(times), max(times), rules.max_pending_per_patient)
     if obstructed:
-        times_asked = {"starts": [book.starts_at for book in obstructed], "ends": [book.ends_at for book in obstructed]}
-        doctors = {"parties": [book.doctor_id for book in obstructed]} | times_asked
-        patients = {"parties": [book.patient_id for book in obstructed]} | times_asked
-        loaded += await _rows(connection, _IN_THE_DOCTORS_WAY, doctors)
-        loaded += await _rows(connection, _IN_THE_PATIENTS_WAY, patients)
+        loaded += await _rows(connection, _IN_THE_WAY, _asked(obstructed))
     return Appointments(rules, map(_appointment, loaded), pending)
 
 
@@ -184,25 +180,26 @@ async def _look_ahead(
     connection: AsyncConnection, books: Sequence[BookAppointment], first: datetime, last: datetime, limit: int
 ) -> tuple[list[BookAppointment], dict[str, Pending]]:
     """The bookings that something is in the way of, and what each patient waits for who could reach the limit in this batch."""
-    patients = [book.patient_id for book in books]
-    asked = {
-        "doctors": [book.doctor_id for book in books],
-        "patients": patients,
-        "starts": [book.starts_at for book in books],
-        "ends": [book.ends_at for book in books],
-        "first": first,
-        "last": last,
-        "near_limit": limit - max(Counter(patients).values()),
-    }
+    most_of_one_patient = max(Counter(book.patient_id for book in books).values())
+    bounds = {"first": first, "last": last, "near_limit": limit - most_of_one_patient}
     obstructed: list[BookAppointment] = []
     # Whoever is not near the limit cannot reach it in this batch, whatever they wait for already.
-    pending = {patient: Pending(last) for patient in patients}
-    for place, is_obstructed, opened, deadlines in await _rows(connection, _LOOK_AHEAD, asked):
+    pending = {book.patient_id: Pending(last) for book in books}
+    for place, is_obstructed, opened, deadlines in await _rows(connection, _LOOK_AHEAD, _asked(books) | bounds):
         book = books[place - 1]
         pending[book.patient_id] = Pending(last, opened, deadlines or [])
         if is_obstructed:
             obstructed.append(book)
     return obstructed, pending
+
+
+def _asked(books: Sequence[BookAppointment]) -> dict[str, object]:
+    return {
+        "doctors": [book.doctor_id for book in books],
+        "patients": [book.patient_id for book in books],
+        "starts": [book.starts_at for book in books],
+        "ends": [book.ends_at for book in books],
+    }
 
 
 def _named(received: Received) -> str | None:
