@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,13 +107,13 @@ class Mesh:
     async def decided(self, seconds: float = 60) -> float:
         """Return once the group has committed all that lies in the commands topic now."""
         ends = await self.ends()
-        return await until(lambda: self.has_committed(ends), "all commands are committed", seconds=seconds, step=0.2)
+        return await self._until(lambda: self.has_committed(ends), "all commands are committed", seconds)
 
     async def noticed(self, seconds: float = 60) -> float:
         """Return once the processors have committed all that lies in the events topic now."""
         ends = await self.ends(self.events_topic)
         group = f"{self.group}-processor"
-        return await until(lambda: self.has_committed(ends, group, self.events_topic), "all events are noticed", seconds=seconds, step=0.2)
+        return await self._until(lambda: self.has_committed(ends, group, self.events_topic), "all events are noticed", seconds)
 
     async def assigned(self, members: int = 1, group: str | None = None, seconds: float = 30) -> None:
         """Return once the group is stable with so many members."""
@@ -129,9 +129,17 @@ class Mesh:
             return described[2] == "Stable" and len(described[5]) == members
 
         try:
-            await until(is_stable, f"the group has {members} members", seconds=seconds, step=0.1)
+            await self._until(is_stable, f"the group has {members} members", seconds)
         finally:
             await admin.close()
+
+    async def _until(self, condition: Callable[[], Awaitable[bool]], what: str, seconds: float) -> float:
+        """As `until`; a failure shows what the processes have to say."""
+        try:
+            return await until(condition, what, seconds=seconds, step=0.1)
+        except AssertionError as error:
+            message = f"{error}\n{self.crew.logs()}"
+            raise AssertionError(message) from None
 
     async def read_events(self) -> Events:
         return Events(await read_all(self.bootstrap_servers, self.events_topic))
