@@ -34,6 +34,7 @@ def booking(settings: Settings) -> Service[Appointments]:
     return Service(
         name="booking",
         commands=BOOKING_COMMANDS,
+        decisions=store.decisions,
         named_entity=named_appointment,
         locks=locks_of,
         parties=store.parties,

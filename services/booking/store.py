@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from asyncpg import Record
 from sqlalchemy import (
     CheckConstraint,
     Column,
@@ -12,7 +13,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    Row,
     Table,
     Text,
     bindparam,
@@ -25,8 +25,8 @@ from sqlalchemy.types import TypeEngine
 from services.booking.domain.appointment import HOLDS_SLOT, LONGEST_APPOINTMENT, Appointment, Rules
 from services.booking.wire import appointment_id_of
 from services.booking.working_set import Appointments, Pending
-from shared.codec.decode import Malformed, Received
-from shared.database import driver_of
+from shared.codec.decode import Received
+from shared.database import fetch, write
 from shared.messages.booking import AppointmentStatus, BookAppointment
 from shared.messages.fields import Modality, Role
 from shared.path.decisions import define_tables
@@ -110,16 +110,16 @@ def _open_around(party: str) -> str:
     """
 
 
-# One look for each booking: whether anything is in the doctor's or the patient's way; how many of the patient's pending ones
-# surely count; and the deadlines of those that expire while the batch's commands were appended, for whether they count
+# One look for each booking: whether its id is new, whether anything is in the doctor's or the patient's way; how many of the
+# patient's pending ones surely count; and the deadlines of those that expire while the batch's commands were appended, for whether they count
 # depends on the command. A doctor's open appointments never overlap each other: only the last that starts before the end of
 # the time asked for can reach into it. Bookings that nothing is in the way of, by patients far from their limit, give no row.
 _LOOK_AHEAD: Final = text(
     f"""
     SELECT asked.place, doctor.in_the_way OR ahead.in_the_way, ahead.pending, ahead.deadlines
-    FROM unnest(:doctors, :patients, :starts, :ends) WITH ORDINALITY AS asked (doctor, patient, starts_at, ends_at, place)
+    FROM unnest(:ids, :doctors, :patients, :starts, :ends) WITH ORDINALITY AS asked (id, doctor, patient, starts_at, ends_at, place)
     CROSS JOIN LATERAL (
-        SELECT coalesce(asked.starts_at < (
+        SELECT EXISTS (SELECT FROM appointments WHERE appointment_id = asked.id) OR coalesce(asked.starts_at < (
             SELECT ends_at FROM appointments
             WHERE doctor_id = asked.doctor AND {_HOLDS_SLOT} AND starts_at < asked.ends_at
             ORDER BY doctor_id DESC, starts_at DESC
@@ -139,6 +139,7 @@ _LOOK_AHEAD: Final = text(
     WHERE doctor.in_the_way OR ahead.in_the_way OR ahead.pending + coalesce(cardinality(ahead.deadlines), 0) >= :near_limit
     """,
 ).bindparams(
+    bindparam("ids", type_=ARRAY(Text)),
     bindparam("doctors", type_=ARRAY(Text)),
     bindparam("patients", type_=ARRAY(Text)),
     bindparam("starts", type_=ARRAY(_TIME)),
@@ -151,10 +152,15 @@ _LOOK_AHEAD: Final = text(
 _IN_THE_WAY: Final = text(
     f"""
     SELECT {_SELECT_COLUMNS}
-    FROM unnest(:doctors, :patients, :starts, :ends) AS asked (doctor, patient, starts_at, ends_at)
-    CROSS JOIN LATERAL (({_open_around("doctor")}) UNION ALL ({_open_around("patient")})) AS held
+    FROM unnest(:ids, :doctors, :patients, :starts, :ends) AS asked (id, doctor, patient, starts_at, ends_at)
+    CROSS JOIN LATERAL (
+        (SELECT * FROM appointments WHERE appointment_id = asked.id)
+        UNION ALL ({_open_around("doctor")})
+        UNION ALL ({_open_around("patient")})
+    ) AS held
     """,
 ).bindparams(
+    bindparam("ids", type_=ARRAY(Text)),
     bindparam("doctors", type_=ARRAY(Text)),
     bindparam("patients", type_=ARRAY(Text)),
     bindparam("starts", type_=ARRAY(_TIME)),
@@ -162,59 +168,62 @@ _IN_THE_WAY: Final = text(
 )
 
 
+class _Asked(NamedTuple):
+    """A booking, and the appointment that it would make."""
+
+    appointment_id: str
+    book: BookAppointment
+
+
 async def load(connection: AsyncConnection, batch: Sequence[Received], rules: Rules) -> Appointments:
     """What these commands need: the appointments that they name, and what could stand in the way of new ones."""
-    named = {identifier for received in batch if (identifier := _named(received)) is not None}
-    loaded = await _rows(connection, _BY_ID, {"ids": list(named)}) if named else []
-    books = [received.content for received in batch if isinstance(received.content, BookAppointment)]
-    if not books:
+    named: set[str] = set()
+    asked: list[_Asked] = []
+    for received in batch:
+        content = received.content
+        if isinstance(content, BookAppointment):
+            asked.append(_Asked(appointment_id_of(received, content), content))
+        elif content.entity_id is not None:
+            named.add(content.entity_id)
+    loaded = await fetch(connection, _BY_ID, {"ids": list(named)}) if named else []
+    if not asked:
         return Appointments(rules, map(_appointment, loaded), {})
     times = [received.log_time for received in batch]
-    obstructed, pending = await _look_ahead(connection, books, min(times), max(times), rules.max_pending_per_patient)
+    obstructed, pending = await _look_ahead(connection, asked, min(times), max(times), rules.max_pending_per_patient)
     if obstructed:
-        loaded += await _rows(connection, _IN_THE_WAY, _asked(obstructed))
+        loaded += await fetch(connection, _IN_THE_WAY, _columns(obstructed))
     return Appointments(rules, map(_appointment, loaded), pending)
 
 
 async def _look_ahead(
-    connection: AsyncConnection, books: Sequence[BookAppointment], first: datetime, last: datetime, limit: int
-) -> tuple[list[BookAppointment], dict[str, Pending]]:
+    connection: AsyncConnection, asked: Sequence[_Asked], first: datetime, last: datetime, limit: int
+) -> tuple[list[_Asked], dict[str, Pending]]:
     """The bookings that something is in the way of, and what each patient waits for who could reach the limit in this batch."""
-    most_of_one_patient = max(Counter(book.patient_id for book in books).values())
+    most_of_one_patient = max(Counter(book.patient_id for _, book in asked).values())
     bounds = {"first": first, "last": last, "near_limit": limit - most_of_one_patient}
-    obstructed: list[BookAppointment] = []
+    obstructed: list[_Asked] = []
     # Whoever is not near the limit cannot reach it in this batch, whatever they wait for already.
-    pending = {book.patient_id: Pending(last) for book in books}
-    for place, is_obstructed, opened, deadlines in await _rows(connection, _LOOK_AHEAD, _asked(books) | bounds):
-        book = books[place - 1]
-        pending[book.patient_id] = Pending(last, opened, deadlines or [])
+    pending = {book.patient_id: Pending(last) for _, book in asked}
+    for place, is_obstructed, opened, deadlines in await fetch(connection, _LOOK_AHEAD, _columns(asked) | bounds):
+        one = asked[place - 1]
+        pending[one.book.patient_id] = Pending(last, opened, deadlines or [])
         if is_obstructed:
-            obstructed.append(book)
+            obstructed.append(one)
     return obstructed, pending
 
 
-def _asked(books: Sequence[BookAppointment]) -> dict[str, object]:
+def _columns(asked: Sequence[_Asked]) -> dict[str, object]:
     return {
-        "doctors": [book.doctor_id for book in books],
-        "patients": [book.patient_id for book in books],
-        "starts": [book.starts_at for book in books],
-        "ends": [book.ends_at for book in books],
+        "ids": [appointment_id for appointment_id, _ in asked],
+        "doctors": [book.doctor_id for _, book in asked],
+        "patients": [book.patient_id for _, book in asked],
+        "starts": [book.starts_at for _, book in asked],
+        "ends": [book.ends_at for _, book in asked],
     }
 
 
-def _named(received: Received) -> str | None:
-    content = received.content
-    if isinstance(content, Malformed):
-        return content.entity_id
-    return appointment_id_of(received, content)  # type: ignore[arg-type]
-
-
-async def _rows(connection: AsyncConnection, statement: Any, parameters: Mapping[str, object]) -> list[Row[Any]]:
-    return list(await connection.execute(statement, parameters))
-
-
-def _appointment(row: Row[Any]) -> Appointment:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented way, in spite of the underscore
+def _appointment(row: Record) -> Appointment:
+    values = dict(row)
     values["modality"] = Modality(values["modality"])
     values["status"] = AppointmentStatus(values["status"])
     values["cancelled_by"] = Role(values["cancelled_by"]) if values["cancelled_by"] is not None else None
@@ -226,9 +235,7 @@ async def record(connection: AsyncConnection, state: Appointments) -> None:
     changed = state.changed
     await _update(connection, [appointment for appointment in changed if appointment.status not in HOLDS_SLOT])
     await _update(connection, [appointment for appointment in changed if appointment.status in HOLDS_SLOT])
-    if booked := state.booked:
-        driver = await driver_of(connection)
-        await driver.copy_records_to_table("appointments", schema_name=SCHEMA, columns=_COLUMNS, records=map(_values, booked))
+    await write(connection, appointments, [_values(appointment) for appointment in state.booked])
 
 
 def _values(appointment: Appointment) -> tuple[object, ...]:
@@ -284,7 +291,7 @@ async def _update(connection: AsyncConnection, changed: Iterable[Appointment]) -
     changed = sorted(changed, key=lambda appointment: appointment.appointment_id)
     if changed:
         columns = {name: [getattr(appointment, name) for appointment in changed] for name in ("appointment_id", *_CHANGING)}
-        await connection.execute(_UPDATE, columns)
+        await fetch(connection, _UPDATE, columns)
 
 
 class PendingDeadline(NamedTuple):

@@ -4,10 +4,9 @@ A command's row says that it was decided, and holds the messages to the byte. So
 publishing them again: the input log is the retry queue, and no relay polls an outbox.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -28,14 +27,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.codec.decode import Received
 from shared.codec.encode import unpack
 from shared.codec.record import OutgoingMessage
-from shared.database import driver_of
+from shared.database import fetch
 
 #: (source, id)
 Identity = tuple[str, str]
 #: (topic, partition) → the next offset to read
 Positions = Mapping[tuple[str, int], int]
-
-_COLUMNS: Final = ("source", "id", "type", "fingerprint", "topic", "partition", "offset", "outcome", "messages", "decided_at")
 
 
 def define_tables(metadata: MetaData) -> tuple[Table, Table]:
@@ -106,27 +103,16 @@ async def recall(connection: AsyncConnection, identities: Collection[Identity]) 
     """The decisions already taken for these commands."""
     if not identities:
         return {}
-    rows = await connection.execute(
+    rows = await fetch(
+        connection,
         _RECALL,
         {"sources": [source for source, _ in identities], "ids": [identifier for _, identifier in identities]},
     )
-    return {(row[0], row[1]): Decision(*row[2:]) for row in rows}
+    return {(source, identifier): Decision(*decision) for source, identifier, *decision in rows}
 
 
 #: A row of the decision table, in the order of its columns.
 DecisionRow = tuple[str, str, str, bytes, str, int, int, str, bytes, datetime]
-
-
-async def insert(connection: AsyncConnection, rows: Sequence[DecisionRow], schema: str) -> None:
-    """Write decisions.
-
-    Raises:
-        asyncpg.UniqueViolationError: one of the commands was decided elsewhere in the meantime.
-    """
-    if not rows:
-        return
-    driver = await driver_of(connection)
-    await driver.copy_records_to_table("decisions", schema_name=schema, columns=_COLUMNS, records=rows)
 
 
 # Every part of one statement sees the rows as they were before it: so it tells what it found, too.
@@ -145,6 +131,7 @@ _ADVANCE = text(
     bindparam("topics", type_=ARRAY(Text)),
     bindparam("partitions", type_=ARRAY(Integer)),
     bindparam("offsets", type_=ARRAY(BigInteger)),
+    bindparam("consumer_group", type_=Text),
 )
 
 
@@ -156,7 +143,8 @@ async def advance(connection: AsyncConnection, consumer_group: str, positions: P
     """
     # Sorted, so that an old owner of a partition and the new one never wait for each other in a circle.
     entries = sorted(positions.items())
-    rows = await connection.execute(
+    rows = await fetch(
+        connection,
         _ADVANCE,
         {
             "consumer_group": consumer_group,

@@ -5,7 +5,7 @@ then the shared ones, each sorted. So no two batches wait for each other in a ci
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -15,8 +15,9 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import BigInteger, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.path.errors import DATABASE_ERRORS
 
 #: How long a lock is waited for before anybody asks who holds it.
 PATIENCE_SECONDS: Final = 5.0
@@ -25,11 +26,21 @@ STUCK_AFTER_SECONDS: Final = 10.0
 
 _log = structlog.get_logger()
 
-_KEYS = bindparam("keys", type_=ARRAY(BigInteger))
-_TAKE = text("SELECT count(pg_advisory_xact_lock(key)) FROM unnest(:keys) AS key").bindparams(_KEYS)
-_TRY = text(
-    "SELECT clock_timestamp(), array(SELECT key FROM unnest(:keys) AS key WHERE NOT pg_try_advisory_xact_lock(key))",
-).bindparams(_KEYS)
+# One statement, in an order that its parts depend on: wait for the ordered locks, try the shared ones, read the clock.
+_ACQUIRE = text(
+    """
+    WITH waited AS MATERIALIZED (
+        SELECT count(pg_advisory_xact_lock(key)) AS locks FROM unnest(:wait_for) AS key
+    ), tried AS MATERIALIZED (
+        SELECT array(
+            SELECT key FROM unnest(:try_for) AS key WHERE waited.locks >= 0 AND NOT pg_try_advisory_xact_lock(key)
+        ) AS busy
+        FROM waited
+    )
+    SELECT clock_timestamp(), busy FROM tried
+    """,
+).bindparams(bindparam("wait_for", type_=ARRAY(BigInteger)), bindparam("try_for", type_=ARRAY(BigInteger)))
+
 # statement_timeout and its kin do not reach a backend that waits for the client in the middle of a COPY.
 _TERMINATE = text(
     """
@@ -49,39 +60,34 @@ def lock_key(service: str, name: str) -> int:
     return int.from_bytes(blake2b(f"{service}:{name}".encode(), digest_size=8).digest(), signed=True)
 
 
-async def take(connection: AsyncConnection, keys: Collection[int], rescuer: AsyncEngine) -> None:
-    """Wait for locks, in sorted order, and take them until the end of the transaction.
+async def acquire(
+    connection: AsyncConnection, *, wait_for: Sequence[int], try_for: Sequence[int], rescuer: AsyncEngine
+) -> tuple[datetime, frozenset[int]]:
+    """Take locks until the end of the transaction.
 
     A process that was stopped in the middle of a transaction would hold up all others for as long as it stays stopped;
     after a while its connection is ended, so that it rolls back.
 
     Args:
         connection: in a transaction.
-        keys: of the locks.
+        wait_for: the keys of locks to wait for, in the order in which everybody takes them.
+        try_for: the keys of locks to take if nobody holds them.
         rescuer: an engine in the role of the URL, which may end our own other connections.
-    """
-    if not keys:
-        return
-    taking = asyncio.ensure_future(connection.execute(_TAKE, {"keys": sorted(keys)}))
-    try:
-        waiter: int | None = None
-        while not (await asyncio.wait([taking], timeout=PATIENCE_SECONDS if waiter is None else 1.0))[0]:
-            waiter = waiter or await _backend_of(connection)
-            with suppress(SQLAlchemyError, OSError):
-                await _end_stuck_holders(rescuer, waiter)
-        await taking
-    finally:
-        if not taking.done():
-            taking.cancel()
-
-
-async def take_what_is_free(connection: AsyncConnection, keys: Collection[int]) -> tuple[datetime, frozenset[int]]:
-    """Take those of the locks that nobody holds.
 
     Returns:
-        The database's clock, read after all locks were taken, and the keys of the locks that somebody else holds.
+        The database's clock, read after all locks were taken, and the keys of the tried locks that somebody else holds.
     """
-    clock, busy = (await connection.execute(_TRY, {"keys": sorted(keys)})).one()
+    acquiring = asyncio.ensure_future(connection.execute(_ACQUIRE, {"wait_for": wait_for, "try_for": try_for}))
+    try:
+        waiter: int | None = None
+        while not (await asyncio.wait([acquiring], timeout=PATIENCE_SECONDS if waiter is None else 1.0))[0]:
+            waiter = waiter or await _backend_of(connection)
+            with suppress(*DATABASE_ERRORS):
+                await _end_stuck_holders(rescuer, waiter)
+        clock, busy = (await acquiring).one()
+    finally:
+        if not acquiring.done():
+            acquiring.cancel()
     return clock, frozenset(busy)
 
 

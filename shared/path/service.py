@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.codec.decode import Received
@@ -53,6 +54,7 @@ class Service(Generic[State]):
     Attributes:
         name: the second part of its topics' names, its schema, and the end of its role's name.
         commands: what it decides, by type.
+        decisions: its decision table.
         named_entity: the entity that must exist for a command to succeed, if any.
         locks: what a command needs to be decided safely, given the parties of the entities that exist.
         parties: the parties of those of the entities that exist; read without a lock.
@@ -63,6 +65,7 @@ class Service(Generic[State]):
 
     name: str
     commands: Mapping[str, type[Command]]
+    decisions: Table
     named_entity: Callable[[Received], str | None]
     locks: Callable[[Received, Mapping[str, Parties]], Locks]
     parties: Callable[[AsyncConnection, Collection[str]], Awaitable[Mapping[str, Parties]]]

@@ -14,6 +14,7 @@ from shared.codec.dead_letters import DeadLetter, Stage, UndecidableReason
 from shared.codec.decode import Malformed, Received
 from shared.codec.encode import encode_event, format_time, pack
 from shared.codec.record import OutgoingMessage
+from shared.database import write
 from shared.messages.events import Event
 from shared.path import decisions, locks
 from shared.path.decisions import Decision, DecisionRow, Identity, Positions
@@ -112,7 +113,8 @@ class Transactions(Generic[State]):
             raise PartiesAppearedError
         decided = self._decide_each(now, recalled, state, clock)
         await service.record(connection, state)
-        await decisions.insert(connection, decided.rows, service.name)
+        # Somebody else may have decided one of the commands meanwhile: its primary key says so.
+        await write(connection, service.decisions, decided.rows)
         if not later:
             self._check_nothing_was_lost(await decisions.advance(connection, self._consumer_group, positions), positions)
         return decided, later
@@ -137,10 +139,10 @@ class Transactions(Generic[State]):
         needs = {index: service.locks(received, parties) for index, received in batch.items()}
         ordered = {locks.lock_key(service.name, name) for need in needs.values() for name in need.ordered}
         shared = {name: locks.lock_key(service.name, name) for need in needs.values() for name in need.shared}
-        await locks.take(connection, ordered, self._rescuer)
+        wait_for, try_for = sorted(ordered), sorted(shared.values())
         if wait_for_all:
-            await locks.take(connection, shared.values(), self._rescuer)
-        clock, busy = await locks.take_what_is_free(connection, shared.values())
+            wait_for, try_for = wait_for + try_for, []
+        clock, busy = await locks.acquire(connection, wait_for=wait_for, try_for=try_for, rescuer=self._rescuer)
         if not busy:
             return clock, dict(batch), {}
         now, later = _split_by_lock(batch, needs, {name for name, key in shared.items() if key in busy})

@@ -77,14 +77,9 @@ async def connection(database_url: str) -> AsyncIterator[Any]:
 @pytest.fixture
 def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks that hold nothing."""
-    nothing: list[int] = []
-    take_what_is_free = locks.take_what_is_free
+    acquire = locks.acquire
 
-    async def take(*_: Any) -> None:
-        return
+    async def acquire_nothing(connection: AsyncConnection, *, rescuer: Any, **_: Any) -> Any:
+        return await acquire(connection, wait_for=[], try_for=[], rescuer=rescuer)
 
-    async def take_nothing(connection: AsyncConnection, _: Any) -> Any:
-        return await take_what_is_free(connection, nothing)
-
-    monkeypatch.setattr(locks, "take", take)
-    monkeypatch.setattr(locks, "take_what_is_free", take_nothing)
+    monkeypatch.setattr(locks, "acquire", acquire_nothing)

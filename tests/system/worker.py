@@ -137,14 +137,10 @@ def no_recall(_: str) -> None:
 def no_locks(_: str) -> None:
     """A mutant: it takes no lock."""
 
-    async def take(*_: object) -> None:
-        return None
-
-    async def take_what_is_free(connection: Any, _keys: object) -> tuple[Any, frozenset[int]]:
+    async def acquire(connection: Any, **_: object) -> tuple[Any, frozenset[int]]:
         return (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one(), frozenset()
 
-    _replace(locks, "take", take)
-    _replace(locks, "take_what_is_free", take_what_is_free)
+    _replace(locks, "acquire", acquire)
 
 
 FAULTS: dict[str, Callable[[str], None]] = {
