@@ -16,6 +16,7 @@ from shared.codec.events import ReceivedEvent, decode_event
 from shared.codec.record import OutgoingMessage, Record
 from shared.messages.fields import EventData
 from shared.messages.notify import About, ParameterValue, Priority, SendNotification, Template
+from shared.path.pipeline import Handled
 
 _log = structlog.get_logger()
 
@@ -74,7 +75,12 @@ class NoticesHandler:
         self._topic = topic
         self._consumer_group = consumer_group
 
-    async def handle(self, records: Sequence[Record]) -> list[OutgoingMessage]:
+    @property
+    def carries(self) -> bool:
+        """It leaves nothing for the next batch."""
+        return False
+
+    async def handle(self, records: Sequence[Record]) -> Handled:
         """The requests that these events cause, and dead letters for what cannot be read."""
         messages: list[OutgoingMessage] = []
         for record in records:
@@ -87,7 +93,7 @@ class NoticesHandler:
             elif decoded is not None:
                 self._seen(decoded.data)
                 messages += [self._request(decoded, notice) for notice in self._notices_of(decoded.data)]
-        return messages
+        return Handled(messages, {(record.topic, record.partition): record.offset + 1 for record in records})
 
     def _request(self, event: ReceivedEvent, notice: Notice) -> OutgoingMessage:
         identifier = notification_id(event.data.id, notice.recipient_id, notice.template)

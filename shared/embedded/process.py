@@ -161,7 +161,7 @@ async def _ended(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is not None:
         return
     if not hasattr(os, "pidfd_open"):
-        while process.poll() is None:  # noqa: ASYNC110  the system has nothing to wait on
+        while process.poll() is None:
             await asyncio.sleep(_POLL_SECONDS)
         return
     loop = asyncio.get_running_loop()

@@ -73,7 +73,7 @@ class ReadinessProbe:
         start after this join at once.
         """
         for group in groups:
-            while (await self._group(group)).state in _NOT_YET:  # noqa: ASYNC110  Kafka tells nobody when it is done
+            while (await self._group(group)).state in _NOT_YET:
                 await asyncio.sleep(_COORDINATOR_PROBE_SECONDS)
 
     async def dismiss_members(self, groups: Sequence[str]) -> None:

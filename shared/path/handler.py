@@ -6,7 +6,7 @@ record stands alone: then it is a dead letter.
 
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Final, Generic, TypeVar
@@ -20,6 +20,7 @@ from shared.messages.events import Event
 from shared.path.backoff import Backoff
 from shared.path.decisions import Positions
 from shared.path.errors import Failure, FatalError, classify, describe
+from shared.path.pipeline import Handled
 from shared.path.service import Service, State
 from shared.path.transaction import Answer, Transactions
 from shared.path.watchdog import Watchdog
@@ -55,24 +56,50 @@ class Handler(Generic[State]):
         self._transactions = transactions
         self._consumer_group = consumer_group
         self._watchdog = watchdog
+        #: Left by the last batch, in order.
+        self._carried: list[Received | Unreadable] = []
+        #: How far the last batch came, on partitions on which it left something.
+        self._reached: Positions = {}
         self._own_dead_letters: deque[float] = deque(maxlen=MAX_OWN_DEAD_LETTERS_PER_MINUTE)
 
-    async def handle(self, records: Sequence[Record]) -> list[OutgoingMessage]:
-        """Decide records in their order.
+    @property
+    def carries(self) -> bool:
+        """Whether some records were left for the next batch; an empty batch decides them."""
+        return bool(self._carried)
 
-        Returns:
-            What to publish before the records are acknowledged, in order.
+    async def handle(self, records: Sequence[Record]) -> Handled:
+        """Decide what was left by the last batch, and records in their order.
+
+        A command whose patient is in somebody else's batch at this moment is left for the next batch, where it is waited for:
+        waiting at once would cost more than all the rest. Nothing is left twice, and nothing when no record is new.
 
         Raises:
             FatalError: nothing can be decided before somebody mends the set-up.
         """
-        decoded = [decode(record, self._service.commands) for record in records]
+        fresh = [decode(record, self._service.commands) for record in records]
+        decoded = self._carried + fresh
+        waiting = len(self._carried) if fresh else None
+        answers, events = await self._decide(decoded, waiting=waiting)
         messages: list[OutgoingMessage] = []
-        answers, events = await self._decide(decoded)
+        left: list[Received | Unreadable] = []
         for received, answer in zip(decoded, answers, strict=True):
-            messages += self._messages(received, answer)
+            if answer is None:
+                left.append(received)
+            else:
+                messages += self._messages(received, answer)
+        positions = self._positions(decoded, left)
+        self._reached = {place: self._reached_after(decoded)[place] for place in first_offsets(left)}
+        self._carried = left
         self._log(events)
-        return messages
+        return Handled(messages, positions)
+
+    def _positions(self, decoded: Sequence[Received | Unreadable], left: Collection[Received | Unreadable]) -> Positions:
+        """Up to where all is decided, on the partitions of a batch of which some is left."""
+        return {**self._reached_after(decoded), **first_offsets(left)}
+
+    def _reached_after(self, decoded: Sequence[Received | Unreadable]) -> Positions:
+        """How far this batch and the one that left something to it have come, on the partitions of this batch."""
+        return {place: max(position, self._reached.get(place, 0)) for place, position in positions_after(decoded).items()}
 
     def _messages(self, decoded: Received | Unreadable, answer: Answer) -> list[OutgoingMessage]:
         if isinstance(answer, DeadLetter):
@@ -88,12 +115,20 @@ class Handler(Generic[State]):
         _log.warning("Dead letter", reason=letter.reason, topic=record.topic, partition=record.partition, offset=record.offset)
         return encode_dead_letter(letter, service=self._service.name, group=self._consumer_group)
 
-    async def _decide(self, decoded: Sequence[Received | Unreadable]) -> tuple[list[Answer], list[Event]]:
-        """Decide a batch, in halves if it must be."""
+    async def _decide(
+        self, decoded: Sequence[Received | Unreadable], *, waiting: int | None = None
+    ) -> tuple[list[Answer | None], list[Event]]:
+        """Decide a batch, in halves if it must be.
+
+        Args:
+            decoded: the batch.
+            waiting: how many at its beginning must be decided, the rest may be left; ``None``: all must.
+        """
         alone = len(decoded) == 1
         for chance in range(_CHANCES_ALONE if alone else 1):
             try:
-                return await self._patiently(partial(self._attempt, decoded), passing=_PASSING_ALONE if alone else _PASSING)
+                attempt = partial(self._attempt, decoded, waiting)
+                return await self._patiently(attempt, passing=_PASSING_ALONE if alone else _PASSING)
             except FatalError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is belongs to one of the records, and none may be lost
@@ -126,13 +161,13 @@ class Handler(Generic[State]):
                 _log.warning("Batch failed for now, trying again", error=describe(error))
             await backoff.wait()
 
-    async def _attempt(self, decoded: Sequence[Received | Unreadable]) -> tuple[list[Answer], list[Event]]:
-        commands = [received for received in decoded if isinstance(received, Received)]
-        answers, events = await self._transactions.decide(commands, positions_after(decoded))
-        remaining = iter(answers)
-        return [next(remaining) if isinstance(received, Received) else () for received in decoded], events
+    async def _attempt(self, decoded: Sequence[Received | Unreadable], waiting: int | None) -> tuple[list[Answer | None], list[Event]]:
+        commands = {index: received for index, received in enumerate(decoded) if isinstance(received, Received)}
+        must = None if waiting is None else frozenset(index for index in commands if index < waiting)
+        answers, events = await self._transactions.decide(commands, partial(self._positions, decoded), must=must)
+        return [answers.get(index) if index in commands else () for index in range(len(decoded))], events
 
-    async def _set_aside(self, decoded: Received | Unreadable, error: Exception) -> tuple[list[Answer], list[Event]]:
+    async def _set_aside(self, decoded: Received | Unreadable, error: Exception) -> tuple[list[Answer | None], list[Event]]:
         """Make a dead letter of the one record that cannot be decided, unless that happens too often."""
         now = time.monotonic()
         if len(self._own_dead_letters) == self._own_dead_letters.maxlen and now - self._own_dead_letters[0] < 60:  # noqa: PLR2004
@@ -144,7 +179,7 @@ class Handler(Generic[State]):
         self._own_dead_letters.append(now)
         record = decoded.record
         _log.error("Record cannot be decided", topic=record.topic, partition=record.partition, offset=record.offset, exc_info=error)
-        await self._patiently(partial(self._transactions.decide, [], positions_after([decoded])), passing=_PASSING_ALONE)
+        await self._patiently(partial(self._transactions.decide, {}, lambda _: positions_after([decoded])), passing=_PASSING_ALONE)
         # Only the kind of the error: its words may repeat what was in the record.
         message = f"The service failed on this record alone: {type(error).__name__}."
         return [DeadLetter(record, Stage.TASK_PUT, UndecidableReason.HANDLER_FAILED, message)], []
@@ -163,3 +198,12 @@ def positions_after(decoded: Sequence[Received | Unreadable]) -> Positions:
         record = received.record
         positions[record.topic, record.partition] = record.offset + 1
     return positions
+
+
+def first_offsets(left: Collection[Received | Unreadable]) -> Positions:
+    """The offset of the first record that is left, on each of their partitions."""
+    offsets: dict[tuple[str, int], int] = {}
+    for received in left:
+        place = (received.record.topic, received.record.partition)
+        offsets[place] = min(received.record.offset, offsets.get(place, received.record.offset))
+    return offsets

@@ -6,20 +6,39 @@ submit ──► decide, commit ──► publish, awaited ──► acknowledge
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from shared.codec.record import OutgoingMessage, Record
+from shared.path.decisions import Positions
 from shared.path.publisher import Publisher
 
-#: Called in log order, once the records' messages are published.
-Acknowledge = Callable[[Sequence[Record]], Awaitable[None]]
+#: Called in log order with the next offsets of partitions, once all before them is decided and published.
+Acknowledge = Callable[[Positions], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What a batch came to.
+
+    Attributes:
+        messages: to publish, in order.
+        positions: the next offset of each partition before which all is decided, once the messages are published.
+    """
+
+    messages: list[OutgoingMessage]
+    positions: Positions
 
 
 class BatchHandler(Protocol):
     """Turns records into messages to publish before the records are acknowledged."""
 
-    async def handle(self, records: Sequence[Record]) -> list[OutgoingMessage]:
-        """Decide records in their order."""
+    @property
+    def carries(self) -> bool:
+        """Whether some records were left for the next batch; an empty batch decides them."""
+
+    async def handle(self, records: Sequence[Record]) -> Handled:
+        """Decide what was left by the last batch, and records in their order."""
 
 
 class Pipeline:
@@ -30,18 +49,22 @@ class Pipeline:
         self._handler = handler
         self._publisher = publisher
         self._acknowledge = acknowledge
-        self._decided: asyncio.Queue[tuple[list[OutgoingMessage], Sequence[Record]]] = asyncio.Queue(maxsize=1)
+        self._decided: asyncio.Queue[Handled] = asyncio.Queue(maxsize=1)
         self._idle = asyncio.Event()
         self._idle.set()
         self._in_flight = 0
+
+    @property
+    def carries(self) -> bool:
+        """Whether some records were left for the next batch; an empty batch decides them."""
+        return self._handler.carries
 
     async def submit(self, records: Sequence[Record]) -> None:
         """Decide a batch and hand it on to be published; waits while a decided batch is still waiting."""
         self._in_flight += 1
         self._idle.clear()
         try:
-            messages = await self._handler.handle(records)
-            await self._decided.put((messages, records))
+            await self._decided.put(await self._handler.handle(records))
         except BaseException:
             self._done()
             raise
@@ -49,9 +72,9 @@ class Pipeline:
     async def run(self) -> None:
         """Publish and acknowledge what was decided, in order, until cancelled."""
         while True:
-            messages, records = await self._decided.get()
-            await self._publisher.publish(messages)
-            await self._acknowledge(records)
+            handled = await self._decided.get()
+            await self._publisher.publish(handled.messages)
+            await self._acknowledge(handled.positions)
             self._done()
 
     async def drained(self) -> None:

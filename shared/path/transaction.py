@@ -3,7 +3,7 @@
 This is the order in which everything happens, for every service, on every runtime.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic
@@ -23,6 +23,8 @@ from shared.path.service import Locks, Parties, Service, State
 
 #: What a command comes to: messages to publish, or a dead letter.
 Answer = Sequence[OutgoingMessage] | DeadLetter
+#: The positions to write, given the commands that are left.
+PositionsWhenLeft = Callable[[Collection[Received]], Positions]
 
 _MORE_THAN_EVER_NEEDED = 10
 
@@ -63,49 +65,44 @@ class Transactions(Generic[State]):
         #: Up to where this process has seen the database decide.
         self._seen: dict[tuple[str, int], int] = {}
 
-    async def decide(self, batch: Sequence[Received], positions: Positions) -> tuple[list[Answer], list[Event]]:
+    async def decide(
+        self, batch: Mapping[int, Received], positions: PositionsWhenLeft, *, must: Collection[int] | None = None
+    ) -> tuple[dict[int, Answer], list[Event]]:
         """Decide commands in log order, and write the decisions and the positions.
 
-        What needs a lock that another batch holds at the moment is decided in a second transaction, with the later commands
-        of the same key, which must not overtake it.
+        A command that needs a lock which another batch holds at the moment is left, and with it the later commands of its key,
+        which must not overtake it.
+
+        Args:
+            batch: the commands, in order.
+            positions: the positions to write, given what is left.
+            must: those that are not left but waited for; ``None``: all.
 
         Returns:
-            An answer for each command, in the order of the batch; and the new events, for the logs.
+            An answer for each command that was not left, and the new events, for the logs.
 
         Raises:
             FatalError: the database has lost decisions that this process saw it commit.
         """
-        answers: dict[int, Answer] = {}
-        events: list[Event] = []
-        remaining, wait_for_all = dict(enumerate(batch)), False
-        while True:
-            decided, remaining = await self._in_one_transaction(remaining, positions, wait_for_all=wait_for_all)
-            answers |= decided.answers
-            events += decided.events
-            if not remaining:
-                self._seen |= {place: max(offset, self._seen.get(place, 0)) for place, offset in positions.items()}
-                return [answers[index] for index in range(len(batch))], events
-            wait_for_all = True
-
-    async def _in_one_transaction(
-        self, batch: Mapping[int, Received], positions: Positions, *, wait_for_all: bool
-    ) -> tuple[_Decided, dict[int, Received]]:
+        must = frozenset(batch if must is None else must)
         for _ in range(_MORE_THAN_EVER_NEEDED):
             try:
                 async with self._engine.begin() as connection:
-                    return await self._decide_under_locks(connection, batch, positions, wait_for_all=wait_for_all)
+                    decided, written = await self._decide_under_locks(connection, batch, positions, must)
             except PartiesAppearedError:
                 continue
+            self._seen |= {place: max(offset, self._seen.get(place, 0)) for place, offset in written.items()}
+            return decided.answers, decided.events
         message = "Entities kept appearing while their locks were taken, ten times in a row."
         raise RuntimeError(message)
 
     async def _decide_under_locks(
-        self, connection: AsyncConnection, batch: Mapping[int, Received], positions: Positions, *, wait_for_all: bool
-    ) -> tuple[_Decided, dict[int, Received]]:
+        self, connection: AsyncConnection, batch: Mapping[int, Received], positions: PositionsWhenLeft, must: Collection[int]
+    ) -> tuple[_Decided, Positions]:
         service = self._service
         named = {entity for received in batch.values() if (entity := service.named_entity(received)) is not None}
         parties = await service.parties(connection, named) if named else {}
-        clock, now, later = await self._lock(connection, batch, parties, wait_for_all=wait_for_all)
+        clock, now, left = await self._lock(connection, batch, parties, must)
         recalled = await decisions.recall(connection, {(received.source, received.id) for received in now.values()})
         fresh = [received for received in now.values() if (received.source, received.id) not in recalled]
         state = await service.load(connection, fresh)
@@ -115,9 +112,9 @@ class Transactions(Generic[State]):
         await service.record(connection, state)
         # Somebody else may have decided one of the commands meanwhile: its primary key says so.
         await write(connection, service.decisions, decided.rows)
-        if not later:
-            self._check_nothing_was_lost(await decisions.advance(connection, self._consumer_group, positions), positions)
-        return decided, later
+        written = positions(left)
+        self._check_nothing_was_lost(await decisions.advance(connection, self._consumer_group, written), written)
+        return decided, written
 
     def _check_nothing_was_lost(self, before: Positions, positions: Positions) -> None:
         """A database that was restored, or failed over without its last commits, must not be written on as if nothing were missing."""
@@ -132,21 +129,24 @@ class Transactions(Generic[State]):
                 raise FatalError(message)
 
     async def _lock(
-        self, connection: AsyncConnection, batch: Mapping[int, Received], parties: Mapping[str, Parties], *, wait_for_all: bool
-    ) -> tuple[datetime, dict[int, Received], dict[int, Received]]:
-        """Take the locks; return the database's clock, what can be decided now, and what must wait."""
+        self, connection: AsyncConnection, batch: Mapping[int, Received], parties: Mapping[str, Parties], must: Collection[int]
+    ) -> tuple[datetime, Mapping[int, Received], Collection[Received]]:
+        """Take the locks; return the database's clock, what can be decided now, and what is left."""
         service = self._service
         needs = {index: service.locks(received, parties) for index, received in batch.items()}
         ordered = {locks.lock_key(service.name, name) for need in needs.values() for name in need.ordered}
         shared = {name: locks.lock_key(service.name, name) for need in needs.values() for name in need.shared}
-        wait_for, try_for = sorted(ordered), sorted(shared.values())
-        if wait_for_all:
-            wait_for, try_for = wait_for + try_for, []
-        clock, busy = await locks.acquire(connection, wait_for=wait_for, try_for=try_for, rescuer=self._rescuer)
+        awaited = {shared[name] for index in must for name in needs[index].shared}
+        clock, busy = await locks.acquire(
+            connection,
+            wait_for=sorted(ordered) + sorted(awaited),
+            try_for=sorted(set(shared.values()) - awaited),
+            rescuer=self._rescuer,
+        )
         if not busy:
-            return clock, dict(batch), {}
-        now, later = _split_by_lock(batch, needs, {name for name, key in shared.items() if key in busy})
-        return clock, now, later
+            return clock, batch, ()
+        now, left = _split_by_lock(batch, needs, {name for name, key in shared.items() if key in busy})
+        return clock, now, left.values()
 
     def _decide_each(self, batch: Mapping[int, Received], recalled: dict[Identity, Decision], state: State, clock: datetime) -> _Decided:
         decided = _Decided()

@@ -1,7 +1,7 @@
 """The aiokafka runtime: one consumer of a group, polling batches into the path."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import structlog
@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.codec.record import Record
 from shared.path import decisions
 from shared.path.backoff import Backoff
+from shared.path.decisions import Positions
 from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, describe
 from shared.path.pipeline import Pipeline
 
@@ -53,10 +53,9 @@ class ConsumerRuntime:
         """End after the batches in hand."""
         self._stopping.set()
 
-    async def acknowledge(self, records: Sequence[Record]) -> None:
-        """Note that the records are done; their offsets are committed soon."""
-        for record in records:
-            self._published[TopicPartition(record.topic, record.partition)] = record.offset + 1
+    async def acknowledge(self, positions: Positions) -> None:
+        """Note up to where all is done; these offsets are committed soon."""
+        self._published |= {TopicPartition(*place): offset for place, offset in positions.items()}
         self._to_commit.set()
 
     async def run(self, pipeline: Pipeline) -> None:
@@ -84,11 +83,14 @@ class ConsumerRuntime:
         while not self._stopping.is_set():
             if publishing.done():
                 publishing.result()
-            polled = await self._consumer.getmany(timeout_ms=_POLL_MILLISECONDS, max_records=self._batch_max_records)
+            timeout_milliseconds = 0 if pipeline.carries else _POLL_MILLISECONDS
+            polled = await self._consumer.getmany(timeout_ms=timeout_milliseconds, max_records=self._batch_max_records)
             records = [record for partition_records in polled.values() for record in partition_records]
             await self._check_new_partitions()
-            if records and not self._unchecked:
+            if (records or pipeline.carries) and not self._unchecked:
                 await pipeline.submit(records)
+        if pipeline.carries:
+            await pipeline.submit([])
 
     async def _start(self, pipeline: Pipeline) -> Any:
         backoff = Backoff()

@@ -8,7 +8,8 @@ and acknowledged by this adapter in the order of their offsets, after what they 
 import asyncio
 import ssl
 import tempfile
-from collections.abc import Coroutine, Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +17,8 @@ import faust
 import structlog
 from faust.types import EventT
 
-from shared.codec.record import Headers, Record
+from shared.codec.record import Headers
+from shared.path.decisions import Positions
 from shared.path.pipeline import Pipeline
 from shared.settings import Settings
 
@@ -48,6 +50,8 @@ class FaustRuntime:
         """Make the app; nothing is connected yet."""
         self._batch_max_records = settings.batch_max_records
         self._queue: asyncio.Queue[FaustRecord] = asyncio.Queue(maxsize=2 * settings.batch_max_records)
+        #: Not acknowledged yet, in the order of their offsets.
+        self._in_hand: defaultdict[tuple[str, int], deque[FaustRecord]] = defaultdict(deque)
         self._stopping = asyncio.Event()
         # Faust insists on a folder for tables; there are none.
         self._folder = tempfile.TemporaryDirectory(prefix="caremesh-faust-")
@@ -59,11 +63,12 @@ class FaustRuntime:
         """End after the batches in hand."""
         self._stopping.set()
 
-    async def acknowledge(self, records: Sequence[Record]) -> None:
-        """Tell Faust that the events are done, strictly in the order of their offsets."""
-        for record in records:
-            assert isinstance(record, FaustRecord)
-            record.event.ack()
+    async def acknowledge(self, positions: Positions) -> None:
+        """Tell Faust that the events before these positions are done, strictly in the order of their offsets."""
+        for place, position in positions.items():
+            in_hand = self._in_hand[place]
+            while in_hand and in_hand[0].offset < position:
+                in_hand.popleft().event.ack()
 
     async def run(self, pipeline: Pipeline, beside: Iterable[Coroutine[Any, Any, None]] = ()) -> None:
         """Process until stopped.
@@ -107,9 +112,11 @@ class FaustRuntime:
 
     async def _batch(self, pipeline: Pipeline) -> None:
         while True:
-            batch = [await self._queue.get()]
+            batch = [] if pipeline.carries else [await self._queue.get()]
             while len(batch) < self._batch_max_records and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
+            for record in batch:
+                self._in_hand[record.topic, record.partition].append(record)
             await pipeline.submit(batch)
 
 

@@ -1,13 +1,12 @@
 """A batch of one record meets the same failures as a batch of many, and comes to the same."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from shared.codec.decode import Received
-from shared.path.decisions import Positions
 from shared.settings import Settings
 from tests.examples import example_booking
 from tests.integration.conftest import MakeWorker
@@ -44,13 +43,13 @@ async def test_a_command_decided_elsewhere_in_the_same_moment_is_recalled_and_no
 async def test_the_database_may_be_away_while_a_record_is_set_aside(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     decide, away = worker.transactions.decide, [ConnectionRefusedError("connection refused")]
 
-    async def decide_or_fail(batch: Sequence[Received], positions: Positions) -> Any:
+    async def decide_or_fail(batch: Mapping[int, Received], positions: Any, *, must: Any = None) -> Any:
         if batch:
             message = "a fault of ours"
             raise ZeroDivisionError(message)
         if away:
             raise away.pop()
-        return await decide(batch, positions)
+        return await decide(batch, positions, must=must)
 
     monkeypatch.setattr(worker.transactions, "decide", decide_or_fail)
     assert await worker.outcomes(Log().append(example_booking())) == ["[handler_failed]"]

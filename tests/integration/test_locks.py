@@ -20,7 +20,7 @@ from shared.settings import Settings
 from tests.examples import START, doctor, example_booking, example_cancel, example_confirm, minutes
 from tests.integration.conftest import MakeWorker
 from tests.integration.races import meeting_before_they_write, race_for_one_slot
-from tests.integration.worker import Log, Worker
+from tests.integration.worker import Log, Worker, outcomes_of
 
 Connection = Any  # asyncpg's own is generic for type checkers alone
 
@@ -104,11 +104,32 @@ async def test_what_waits_for_a_patient_is_decided_after_the_rest_and_its_doctor
         await until(lambda: connection.fetchval("SELECT count(*) > 0 FROM decisions"))
         decided = await connection.fetch('SELECT "offset" FROM decisions ORDER BY 1')
         assert [offset for (offset,) in decided] == [0, 4]
-        assert await connection.fetchval("SELECT count(*) FROM positions") == 0
+        assert await connection.fetchval("SELECT next_offset FROM positions") == 1
         assert not handling.done()
         holder.terminate()
-    assert await handling == ["booked", "booked", "slot_already_booked", "confirmed", "cancelled"]
+    assert await handling == ["booked", "cancelled", "booked", "slot_already_booked", "confirmed"]
     assert await connection.fetchval("SELECT next_offset FROM positions") == 5
+
+
+async def test_what_was_left_comes_first_in_the_next_batch_and_nothing_is_acknowledged_before_it(
+    worker: Worker, database_url: str, connection: Connection
+) -> None:
+    log = Log()
+    waiting = log.append(example_booking(appointment_id="waiting", patient_id="busy"))
+    free = log.append(example_booking(appointment_id="free", doctor_id="other-doctor", patient_id="free"))
+    async with holding(database_url, "patient:busy") as holder:
+        handled = await worker.handler.handle([waiting, free])
+        assert outcomes_of(handled) == ["booked"]
+        assert [worker.handler.carries] == [True]
+        assert list(handled.positions.values()) == [0]
+        holder.terminate()
+    later = Log(partition=1).append(example_booking(appointment_id="later", patient_id="another"))
+    handled = await worker.handler.handle([later])
+    assert outcomes_of(handled) == ["booked", "slot_already_booked"]
+    assert [worker.handler.carries] == [False]
+    # The first partition is done up to its end, although the second batch held only the record that was left on it.
+    assert list(handled.positions.values()) == [2, 1]
+    assert [tuple(row) for row in await connection.fetch("SELECT partition, next_offset FROM positions ORDER BY 1")] == [(0, 2), (1, 1)]
 
 
 async def test_a_doctor_who_is_being_decided_about_is_waited_for(worker: Worker, database_url: str, connection: Connection) -> None:

@@ -36,7 +36,7 @@ async def test_every_batch_comes_to_what_the_naive_model_says(
         position, cut = position + len(batch), cut + 1
         expected = {command.id: naive.decide(command) for command in batch}
         said: dict[str, list[str]] = {}
-        for message in await worker.handler.handle([command.record for command in batch]):
+        for message in await worker.handle(*[command.record for command in batch]):
             value = value_of(message)
             said.setdefault(value["decision"]["command"]["id"], []).append(word_of(value))
         assert {identifier: [words[0], *sorted(words[1:])] for identifier, words in said.items()} == expected

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 
 from services.booking.working_set import Appointments
-from shared.codec.record import OutgoingMessage, StoredRecord
+from shared.codec.record import OutgoingMessage, Record, StoredRecord
 from shared.messages.booking import AppointmentCommand
 from shared.path.handler import Handler
+from shared.path.pipeline import Handled
 from shared.path.transaction import Transactions
 from tests.examples import NOW, example_record
 
@@ -23,9 +24,12 @@ class Worker:
     transactions: Transactions[Appointments]
     handler: Handler[Appointments]
 
-    async def handle(self, *records: StoredRecord) -> list[OutgoingMessage]:
-        """Decide records as one poll."""
-        return await self.handler.handle(records)
+    async def handle(self, *records: Record) -> list[OutgoingMessage]:
+        """Decide records as one poll, and what it left in the next."""
+        messages = (await self.handler.handle(records)).messages
+        while self.handler.carries:
+            messages += (await self.handler.handle([])).messages
+        return messages
 
     async def outcomes(self, *records: StoredRecord) -> list[str]:
         """Decide records as one poll, and say what came of them."""
@@ -71,6 +75,11 @@ def outcome_of(message: OutgoingMessage) -> str:
     value = value_of(message)
     word: str = value["type"].split(".")[2]
     return str(value["reason"]) if word == "rejected" else word
+
+
+def outcomes_of(handled: Handled) -> list[str]:
+    """What one batch came to, in order."""
+    return [outcome_of(message) for message in handled.messages]
 
 
 def about(messages: Sequence[OutgoingMessage]) -> list[tuple[str, str]]:

@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 
 from shared.codec.record import OutgoingMessage, Record, StoredRecord
-from shared.path.pipeline import Pipeline
+from shared.path.decisions import Positions
+from shared.path.pipeline import Handled, Pipeline
 from shared.path.publisher import Publisher
 
 
@@ -33,18 +34,23 @@ class Path:
         async with asyncio.timeout(5), self.changed:
             await self.changed.wait_for(lambda: what in self.happened)
 
-    async def handle(self, records: Sequence[Record]) -> list[OutgoingMessage]:
+    @property
+    def carries(self) -> bool:
+        return False
+
+    async def handle(self, records: Sequence[Record]) -> Handled:
         await self.note(f"decided {records[0].offset}")
         if self.failure is not None:
             raise self.failure
-        return [OutgoingMessage("events", b"key", str(record.offset).encode(), []) for record in records]
+        messages = [OutgoingMessage("events", b"key", str(record.offset).encode(), []) for record in records]
+        return Handled(messages, {("topic", 0): records[-1].offset})
 
     async def publish(self, messages: Sequence[OutgoingMessage]) -> None:
         await self.may_publish.acquire()
         await self.note(f"published {(messages[0].value or b'').decode()}")
 
-    async def acknowledge(self, records: Sequence[Record]) -> None:
-        await self.note(f"acknowledged {records[0].offset}")
+    async def acknowledge(self, positions: Positions) -> None:
+        await self.note(f"acknowledged {positions['topic', 0]}")
 
 
 @pytest.fixture
