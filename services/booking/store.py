@@ -26,7 +26,7 @@ from services.booking.domain.appointment import HOLDS_SLOT, LONGEST_APPOINTMENT,
 from services.booking.wire import appointment_id_of
 from services.booking.working_set import Appointments, Pending
 from shared.codec.decode import Received
-from shared.database import fetch, write
+from shared.database import fetch, joined, write
 from shared.messages.booking import AppointmentStatus, BookAppointment
 from shared.messages.fields import Modality, Role
 from shared.path.decisions import define_tables
@@ -94,6 +94,8 @@ _BY_ID: Final = text(
 ).bindparams(bindparam("ids", type_=ARRAY(Text)))
 
 
+#: The bookings of a batch, column by column.
+_ASKED: Final = "string_to_array(:ids, chr(10)), string_to_array(:doctors, chr(10)), string_to_array(:patients, chr(10)), :starts, :ends"
 _LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
 
 # Plans are made once, often while the tables are empty and every index looks as good as the next. The order in each subquery
@@ -117,7 +119,7 @@ def _open_around(party: str) -> str:
 _LOOK_AHEAD: Final = text(
     f"""
     SELECT asked.place, doctor.in_the_way OR ahead.in_the_way, ahead.pending, ahead.deadlines
-    FROM unnest(:ids, :doctors, :patients, :starts, :ends) WITH ORDINALITY AS asked (id, doctor, patient, starts_at, ends_at, place)
+    FROM unnest({_ASKED}) WITH ORDINALITY AS asked (id, doctor, patient, starts_at, ends_at, place)
     CROSS JOIN LATERAL (
         SELECT EXISTS (SELECT FROM appointments WHERE appointment_id = asked.id) OR coalesce(asked.starts_at < (
             SELECT ends_at FROM appointments
@@ -139,9 +141,9 @@ _LOOK_AHEAD: Final = text(
     WHERE doctor.in_the_way OR ahead.in_the_way OR ahead.pending + coalesce(cardinality(ahead.deadlines), 0) >= :near_limit
     """,
 ).bindparams(
-    bindparam("ids", type_=ARRAY(Text)),
-    bindparam("doctors", type_=ARRAY(Text)),
-    bindparam("patients", type_=ARRAY(Text)),
+    bindparam("ids", type_=Text),
+    bindparam("doctors", type_=Text),
+    bindparam("patients", type_=Text),
     bindparam("starts", type_=ARRAY(_TIME)),
     bindparam("ends", type_=ARRAY(_TIME)),
     bindparam("first", type_=_TIME),
@@ -152,7 +154,7 @@ _LOOK_AHEAD: Final = text(
 _IN_THE_WAY: Final = text(
     f"""
     SELECT {_SELECT_COLUMNS}
-    FROM unnest(:ids, :doctors, :patients, :starts, :ends) AS asked (id, doctor, patient, starts_at, ends_at)
+    FROM unnest({_ASKED}) AS asked (id, doctor, patient, starts_at, ends_at)
     CROSS JOIN LATERAL (
         (SELECT * FROM appointments WHERE appointment_id = asked.id)
         UNION ALL ({_open_around("doctor")})
@@ -160,9 +162,9 @@ _IN_THE_WAY: Final = text(
     ) AS held
     """,
 ).bindparams(
-    bindparam("ids", type_=ARRAY(Text)),
-    bindparam("doctors", type_=ARRAY(Text)),
-    bindparam("patients", type_=ARRAY(Text)),
+    bindparam("ids", type_=Text),
+    bindparam("doctors", type_=Text),
+    bindparam("patients", type_=Text),
     bindparam("starts", type_=ARRAY(_TIME)),
     bindparam("ends", type_=ARRAY(_TIME)),
 )
@@ -214,9 +216,9 @@ async def _look_ahead(
 
 def _columns(asked: Sequence[_Asked]) -> dict[str, object]:
     return {
-        "ids": [appointment_id for appointment_id, _ in asked],
-        "doctors": [book.doctor_id for _, book in asked],
-        "patients": [book.patient_id for _, book in asked],
+        "ids": joined(appointment_id for appointment_id, _ in asked),
+        "doctors": joined(book.doctor_id for _, book in asked),
+        "patients": joined(book.patient_id for _, book in asked),
         "starts": [book.starts_at for _, book in asked],
         "ends": [book.ends_at for _, book in asked],
     }

@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.codec.decode import Received
 from shared.codec.encode import unpack
 from shared.codec.record import OutgoingMessage
-from shared.database import fetch
+from shared.database import fetch, joined
 
 #: (source, id)
 Identity = tuple[str, str]
@@ -76,10 +76,6 @@ class Decision:
     offset: int
     packed_messages: bytes
 
-    def answers(self, received: Received) -> bool:
-        """Whether it is the decision of this very command, and not of another with the same identity."""
-        return self.fingerprint == received.fingerprint
-
     def lies_at(self, received: Received) -> bool:
         """Whether it was decided from this very record, and not from a copy."""
         record = received.record
@@ -93,10 +89,10 @@ class Decision:
 _RECALL = text(
     """
     SELECT decided.source, decided.id, fingerprint, topic, partition, "offset", messages
-    FROM unnest(:sources, :ids) AS asked (source, id)
+    FROM unnest(string_to_array(:sources, chr(10)), string_to_array(:ids, chr(10))) AS asked (source, id)
     JOIN decisions AS decided ON decided.source = asked.source AND decided.id = asked.id
     """,
-).bindparams(bindparam("sources", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text)))
+).bindparams(bindparam("sources", type_=Text), bindparam("ids", type_=Text))
 
 
 async def recall(connection: AsyncConnection, identities: Collection[Identity]) -> dict[Identity, Decision]:
@@ -106,7 +102,7 @@ async def recall(connection: AsyncConnection, identities: Collection[Identity]) 
     rows = await fetch(
         connection,
         _RECALL,
-        {"sources": [source for source, _ in identities], "ids": [identifier for _, identifier in identities]},
+        {"sources": joined(source for source, _ in identities), "ids": joined(identifier for _, identifier in identities)},
     )
     return {(source, identifier): Decision(*decision) for source, identifier, *decision in rows}
 

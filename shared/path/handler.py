@@ -87,13 +87,14 @@ class Handler(Generic[State]):
                 left.append(received)
             else:
                 messages += self._messages(received, answer)
-        positions = self._positions(decoded, left)
-        self._reached = {place: self._reached_after(decoded)[place] for place in first_offsets(left)}
+        reached = self._reached_after(decoded)
+        first = first_offsets(left)
+        self._reached = {place: reached[place] for place in first}
         self._carried = left
         self._log(events)
-        return Handled(messages, positions)
+        return Handled(messages, {**reached, **first})
 
-    def _positions(self, decoded: Sequence[Received | Unreadable], left: Collection[Received | Unreadable]) -> Positions:
+    def _positions(self, decoded: Sequence[Received | Unreadable], left: Collection[Received]) -> Positions:
         """Up to where all is decided, on the partitions of a batch of which some is left."""
         return {**self._reached_after(decoded), **first_offsets(left)}
 

@@ -151,21 +151,22 @@ class Transactions(Generic[State]):
     def _decide_each(self, batch: Mapping[int, Received], recalled: dict[Identity, Decision], state: State, clock: datetime) -> _Decided:
         decided = _Decided()
         decided_at = format_time(clock)
-        # Messages of this very batch, for copies within it: by identity.
-        published: dict[Identity, Sequence[OutgoingMessage]] = {}
+        # The rows of this very batch, for copies within it.
+        row_of: dict[Identity, int] = {}
         for index, received in batch.items():
             identity = (received.source, received.id)
+            if identity in row_of:
+                recalled[identity] = _decision_of(decided.rows[row_of[identity]])
             if (decision := recalled.get(identity)) is not None:
-                decided.answers[index] = _answer_again(received, decision, published.get(identity))
+                decided.answers[index] = _answer_again(received, decision)
                 continue
             events = state.decide(received)
             messages = self._encode(events, received, decided_at)
             packed = pack(messages)
+            row_of[identity] = len(decided.rows)
             decided.rows.append(_row(received, events[0], packed, clock))
             decided.events += events
-            decided.answers[index] = published[identity] = messages
-            record = received.record
-            recalled[identity] = Decision(received.fingerprint, record.topic, record.partition, record.offset, packed)
+            decided.answers[index] = messages
         return decided
 
     def _encode(self, events: Sequence[Event], cause: Received, decided_at: str) -> list[OutgoingMessage]:
@@ -178,23 +179,23 @@ class Transactions(Generic[State]):
 def _split_by_lock(
     batch: Mapping[int, Received], needs: Mapping[int, Locks], busy: set[str]
 ) -> tuple[dict[int, Received], dict[int, Received]]:
-    """Set aside what needs a busy lock, and whatever follows it under the same key."""
+    """Set aside what needs a busy lock, and whatever follows it under the same key or identity."""
     now: dict[int, Received] = {}
     later: dict[int, Received] = {}
-    waiting_keys: set[bytes | None] = set()
+    waiting: set[object] = set()
     for index, received in batch.items():
-        key = received.record.key
-        if key in waiting_keys or not busy.isdisjoint(needs[index].shared):
-            waiting_keys.add(key)
+        key, identity = received.record.key, (received.source, received.id)
+        if key in waiting or identity in waiting or not busy.isdisjoint(needs[index].shared):
+            waiting |= {key, identity}
             later[index] = received
         else:
             now[index] = received
     return now, later
 
 
-def _answer_again(received: Received, decision: Decision, messages: Sequence[OutgoingMessage] | None) -> Answer:
+def _answer_again(received: Received, decision: Decision) -> Answer:
     """Answer a command that was decided before."""
-    if not decision.answers(received):
+    if decision.fingerprint != received.fingerprint:
         return DeadLetter(
             received.record,
             Stage.TASK_PUT,
@@ -204,7 +205,12 @@ def _answer_again(received: Received, decision: Decision, messages: Sequence[Out
     if _is_from_sweep(received) and not decision.lies_at(received):
         # Every worker's sweep publishes it; one answer is enough.
         return ()
-    return messages if messages is not None else decision.messages()
+    return decision.messages()
+
+
+def _decision_of(row: DecisionRow) -> Decision:
+    _, _, _, fingerprint, topic, partition, offset, _, packed, _ = row
+    return Decision(fingerprint, topic, partition, offset, packed)
 
 
 def _is_from_sweep(received: Received) -> bool:
