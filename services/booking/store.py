@@ -26,7 +26,7 @@ from services.booking.domain.appointment import HOLDS_SLOT, LONGEST_APPOINTMENT,
 from services.booking.wire import appointment_id_of
 from services.booking.working_set import Appointments, Pending
 from shared.codec.decode import Received
-from shared.database import fetch, joined, write
+from shared.database import Connection, fetch, joined, write
 from shared.messages.booking import AppointmentStatus, BookAppointment
 from shared.messages.fields import Modality, Role
 from shared.path.decisions import define_tables
@@ -79,9 +79,9 @@ _COLUMNS: Final = tuple(column.name for column in appointments.columns)
 _SELECT_COLUMNS: Final = ", ".join(f"held.{name}" for name in _COLUMNS)
 
 
-async def parties(connection: AsyncConnection, appointment_ids: Collection[str]) -> Mapping[str, Parties]:
+async def parties(connection: Connection, appointment_ids: Collection[str]) -> Mapping[str, Parties]:
     """Doctor and patient of those of the appointments that exist."""
-    rows = await connection.execute(_PARTIES, {"ids": list(appointment_ids)})
+    rows = await fetch(connection, _PARTIES, {"ids": list(appointment_ids)})
     return {appointment_id: Parties(doctor_id, patient_id) for appointment_id, doctor_id, patient_id in rows}
 
 
@@ -177,7 +177,7 @@ class _Asked(NamedTuple):
     book: BookAppointment
 
 
-async def load(connection: AsyncConnection, batch: Sequence[Received], rules: Rules) -> Appointments:
+async def load(connection: Connection, batch: Sequence[Received], rules: Rules) -> Appointments:
     """What these commands need: the appointments that they name, and what could stand in the way of new ones."""
     named: set[str] = set()
     asked: list[_Asked] = []
@@ -198,7 +198,7 @@ async def load(connection: AsyncConnection, batch: Sequence[Received], rules: Ru
 
 
 async def _look_ahead(
-    connection: AsyncConnection, asked: Sequence[_Asked], first: datetime, last: datetime, limit: int
+    connection: Connection, asked: Sequence[_Asked], first: datetime, last: datetime, limit: int
 ) -> tuple[list[_Asked], dict[str, Pending]]:
     """The bookings that something is in the way of, and what each patient waits for who could reach the limit in this batch."""
     most_of_one_patient = max(Counter(book.patient_id for _, book in asked).values())
@@ -232,7 +232,7 @@ def _appointment(row: Record) -> Appointment:
     return Appointment(**values)
 
 
-async def record(connection: AsyncConnection, state: Appointments) -> None:
+async def record(connection: Connection, state: Appointments) -> None:
     """Write what a batch changed: what frees a slot first, so that it can be taken in the same batch."""
     changed = state.changed
     await _update(connection, [appointment for appointment in changed if appointment.status not in HOLDS_SLOT])
@@ -288,7 +288,7 @@ _UPDATE: Final = text(
 )
 
 
-async def _update(connection: AsyncConnection, changed: Iterable[Appointment]) -> None:
+async def _update(connection: Connection, changed: Iterable[Appointment]) -> None:
     # Sorted, as every lock here, so that two batches never wait for each other's rows in a circle.
     changed = sorted(changed, key=lambda appointment: appointment.appointment_id)
     if changed:

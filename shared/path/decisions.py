@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.codec.decode import Received
 from shared.codec.encode import unpack
 from shared.codec.record import OutgoingMessage
-from shared.database import fetch, joined
+from shared.database import Connection, fetch, joined
 
 #: (source, id)
 Identity = tuple[str, str]
@@ -95,7 +95,7 @@ _RECALL = text(
 ).bindparams(bindparam("sources", type_=Text), bindparam("ids", type_=Text))
 
 
-async def recall(connection: AsyncConnection, identities: Collection[Identity]) -> dict[Identity, Decision]:
+async def recall(connection: Connection, identities: Collection[Identity]) -> dict[Identity, Decision]:
     """The decisions already taken for these commands."""
     if not identities:
         return {}
@@ -131,7 +131,7 @@ _ADVANCE = text(
 )
 
 
-async def advance(connection: AsyncConnection, consumer_group: str, positions: Positions) -> Positions:
+async def advance(connection: Connection, consumer_group: str, positions: Positions) -> Positions:
     """Note up to where the group has decided. It never goes back.
 
     Returns:

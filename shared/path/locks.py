@@ -10,13 +10,14 @@ from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from sqlalchemy import BigInteger, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.database import Connection, fetch
 from shared.path.errors import DATABASE_ERRORS
 
 #: How long a lock is waited for before anybody asks who holds it.
@@ -61,7 +62,7 @@ def lock_key(service: str, name: str) -> int:
 
 
 async def acquire(
-    connection: AsyncConnection, *, wait_for: Sequence[int], try_for: Sequence[int], rescuer: AsyncEngine
+    connection: Connection, *, wait_for: Sequence[int], try_for: Sequence[int], rescuer: AsyncEngine
 ) -> tuple[datetime, frozenset[int]]:
     """Take locks until the end of the transaction.
 
@@ -77,25 +78,18 @@ async def acquire(
     Returns:
         The database's clock, read after all locks were taken, and the keys of the tried locks that somebody else holds.
     """
-    acquiring = asyncio.ensure_future(connection.execute(_ACQUIRE, {"wait_for": wait_for, "try_for": try_for}))
+    acquiring = asyncio.ensure_future(fetch(connection, _ACQUIRE, {"wait_for": wait_for, "try_for": try_for}))
     try:
         waiter: int | None = None
         while not (await asyncio.wait([acquiring], timeout=PATIENCE_SECONDS if waiter is None else 1.0))[0]:
-            waiter = waiter or await _backend_of(connection)
+            waiter = waiter or connection.get_server_pid()
             with suppress(*DATABASE_ERRORS):
                 await _end_stuck_holders(rescuer, waiter)
-        clock, busy = (await acquiring).one()
+        [(clock, busy)] = await acquiring
     finally:
         if not acquiring.done():
             acquiring.cancel()
     return clock, frozenset(busy)
-
-
-async def _backend_of(connection: AsyncConnection) -> int:
-    raw = await connection.get_raw_connection()
-    driver: Any = raw.driver_connection
-    pid: int = driver.get_server_pid()
-    return pid
 
 
 async def _end_stuck_holders(rescuer: AsyncEngine, waiter: int) -> None:

@@ -54,13 +54,16 @@ class Publisher:
         """
         backoff = Backoff()
         while messages:
+            producer: AIOKafkaProducer | None = None
             try:
                 with self._watchdog.expect("publishing a batch"):
-                    await self._attempt(messages)
+                    producer = await self._connected()
+                    await self._attempt(producer, messages)
             except KafkaError as error:
                 _log.warning("Publishing failed for now, trying again", error=repr(error), messages=len(messages))
                 # A batch given up leaves a gap in an idempotent producer's sequence; a new producer has none.
-                await self._abandon_producer()
+                if producer is not None:
+                    await self._abandon(producer)
                 await backoff.wait()
             else:
                 return
@@ -75,8 +78,7 @@ class Publisher:
         partitions = await producer.partitions_for(topic)
         return int(max(partitions)) + 1
 
-    async def _attempt(self, messages: Sequence[OutgoingMessage]) -> None:
-        producer = await self._connected()
+    async def _attempt(self, producer: AIOKafkaProducer, messages: Sequence[OutgoingMessage]) -> None:
         waiting = []
         for (topic, partition), group in (await self._by_partition(messages)).items():
             builder = producer.create_batch()
@@ -132,11 +134,13 @@ class Publisher:
             raise
         return producer
 
-    async def _abandon_producer(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with self._watchdog.expect("closing a producer"):
-                await producer.stop()
+    async def _abandon(self, producer: AIOKafkaProducer) -> None:
+        # Somebody else who publishes may have made a new one already: that one is well.
+        if producer is not self._producer:
+            return
+        self._producer = None
+        with self._watchdog.expect("closing a producer"):
+            await producer.stop()
 
 
 def _append(builder: Any, message: OutgoingMessage) -> object:

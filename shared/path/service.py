@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Table
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.codec.decode import Received
+from shared.database import Connection
 from shared.messages.events import Event
 from shared.messages.fields import Command
 
@@ -67,7 +67,7 @@ class Service(Generic[State]):
     decisions: Table
     named_entity: Callable[[Received], str | None]
     locks: Callable[[Received, Mapping[str, Parties]], Locks]
-    parties: Callable[[AsyncConnection, Collection[str]], Awaitable[Mapping[str, Parties]]]
-    load: Callable[[AsyncConnection, Sequence[Received]], Awaitable[State]]
-    record: Callable[[AsyncConnection, State], Awaitable[None]]
+    parties: Callable[[Connection, Collection[str]], Awaitable[Mapping[str, Parties]]]
+    load: Callable[[Connection, Sequence[Received]], Awaitable[State]]
+    record: Callable[[Connection, State], Awaitable[None]]
     log_line: Callable[[Event], str | None]

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.codec.dead_letters import DeadLetter, Stage, UndecidableReason
 from shared.codec.decode import Malformed, Received
 from shared.codec.encode import encode_event, format_time, pack
 from shared.codec.record import OutgoingMessage
-from shared.database import write
+from shared.database import Connection, transaction, write
 from shared.messages.events import Event
 from shared.path import decisions, locks
 from shared.path.decisions import Decision, DecisionRow, Identity, Positions
@@ -87,7 +87,7 @@ class Transactions(Generic[State]):
         must = frozenset(batch if must is None else must)
         for _ in range(_MORE_THAN_EVER_NEEDED):
             try:
-                async with self._engine.begin() as connection:
+                async with transaction(self._engine) as connection:
                     decided, written = await self._decide_under_locks(connection, batch, positions, must)
             except PartiesAppearedError:
                 continue
@@ -97,7 +97,7 @@ class Transactions(Generic[State]):
         raise RuntimeError(message)
 
     async def _decide_under_locks(
-        self, connection: AsyncConnection, batch: Mapping[int, Received], positions: PositionsWhenLeft, must: Collection[int]
+        self, connection: Connection, batch: Mapping[int, Received], positions: PositionsWhenLeft, must: Collection[int]
     ) -> tuple[_Decided, Positions]:
         service = self._service
         named = {entity for received in batch.values() if (entity := service.named_entity(received)) is not None}
@@ -129,7 +129,7 @@ class Transactions(Generic[State]):
                 raise FatalError(message)
 
     async def _lock(
-        self, connection: AsyncConnection, batch: Mapping[int, Received], parties: Mapping[str, Parties], must: Collection[int]
+        self, connection: Connection, batch: Mapping[int, Received], parties: Mapping[str, Parties], must: Collection[int]
     ) -> tuple[datetime, Mapping[int, Received], Collection[Received]]:
         """Take the locks; return the database's clock, what can be decided now, and what is left."""
         service = self._service

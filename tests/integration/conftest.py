@@ -5,11 +5,11 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.booking.app import booking
 from services.booking.working_set import Appointments
-from shared.database import create_engine
+from shared.database import Connection, create_engine
 from shared.path import locks
 from shared.path.handler import Handler
 from shared.path.service import Service
@@ -79,7 +79,7 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks that hold nothing."""
     acquire = locks.acquire
 
-    async def acquire_nothing(connection: AsyncConnection, *, rescuer: Any, **_: Any) -> Any:
+    async def acquire_nothing(connection: Connection, *, rescuer: Any, **_: Any) -> Any:
         return await acquire(connection, wait_for=[], try_for=[], rescuer=rescuer)
 
     monkeypatch.setattr(locks, "acquire", acquire_nothing)

@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.booking.app import booking
 from services.booking.working_set import Appointments
 from shared.codec.decode import Received
+from shared.database import Connection
 from shared.path.service import Service
 from shared.settings import Settings
 from tests.examples import START, example_booking, minutes
@@ -21,7 +20,7 @@ def meeting_before_they_write(settings: Settings, workers: int) -> Service[Appoi
     service = booking(settings)
     load, barrier = service.load, asyncio.Barrier(workers)
 
-    async def load_and_meet(connection: AsyncConnection, batch: Sequence[Received]) -> Appointments:
+    async def load_and_meet(connection: Connection, batch: Sequence[Received]) -> Appointments:
         state = await load(connection, batch)
         if batch and not barrier.broken:
             try:

@@ -13,7 +13,6 @@ from services.booking.app import booking
 from services.booking.domain import decide
 from services.booking.domain.appointment import Appointment, BookingEvent, Changed, Known, Moment, Rules
 from services.booking.working_set import Appointments
-from shared.database import driver_of
 from shared.messages.booking import BookingCommand
 from shared.path import handler
 from shared.path.errors import FatalError
@@ -149,7 +148,7 @@ async def test_a_connection_that_is_ended_in_the_middle_is_replaced_and_nothing_
     step: str, make_worker: MakeWorker, database_settings: Settings, connection: Any
 ) -> None:
     async def end_ours(ours: Any) -> None:
-        pid = (await driver_of(ours)).get_server_pid()
+        pid = ours.get_server_pid()
         assert await connection.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
 
     service, calls = once(booking(database_settings), step, end_ours)

@@ -10,10 +10,10 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.booking import store
 from services.booking.app import booking
+from shared.database import Connection
 from shared.path import locks
 from shared.path.locks import lock_key
 from shared.settings import Settings
@@ -21,8 +21,6 @@ from tests.examples import START, doctor, example_booking, example_cancel, examp
 from tests.integration.conftest import MakeWorker
 from tests.integration.races import meeting_before_they_write, race_for_one_slot
 from tests.integration.worker import Log, Worker, outcomes_of
-
-Connection = Any  # asyncpg's own is generic for type checkers alone
 
 
 async def until(condition: Callable[[], Coroutine[Any, Any, object]]) -> None:
@@ -147,7 +145,7 @@ async def test_an_appointment_that_appears_while_locks_are_taken_is_looked_at_ag
 ) -> None:
     parties, calls = store.parties, []
 
-    async def parties_then_somebody_books(connection: AsyncConnection, ids: Any) -> Any:
+    async def parties_then_somebody_books(connection: Connection, ids: Any) -> Any:
         found = await parties(connection, ids)
         calls.append(dict(found))
         if len(calls) == 1:
@@ -162,7 +160,7 @@ async def test_an_appointment_that_appears_while_locks_are_taken_is_looked_at_ag
 async def test_an_appointment_booked_in_the_same_batch_does_not_appear(make_worker: MakeWorker, database_settings: Settings) -> None:
     parties, calls = store.parties, []
 
-    async def counted(connection: AsyncConnection, ids: Any) -> Any:
+    async def counted(connection: Connection, ids: Any) -> Any:
         calls.append(ids)
         return await parties(connection, ids)
 

@@ -8,12 +8,11 @@ The product knows nothing of this: each fault wraps a part of it, in this proces
 import os
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import asyncpg
-from sqlalchemy import text
 
 import shared.runtimes.service as consumers
 from services.booking.__main__ import main as run_booking
@@ -91,10 +90,10 @@ def stop_after_recall(partition: str) -> None:
     in_hand: set[int] = set()
     stopped = False
 
-    async def decide_and_note(self: Any, batch: Sequence[Received], positions: decisions.Positions) -> Any:
+    async def decide_and_note(self: Any, batch: Mapping[int, Received], positions: Any, *, must: Any = None) -> Any:
         in_hand.clear()
-        in_hand.update(received.record.partition for received in batch)
-        return await decide(self, batch, positions)
+        in_hand.update(received.record.partition for received in batch.values())
+        return await decide(self, batch, positions, must=must)
 
     async def recall_and_stop(connection: Any, identities: Collection[decisions.Identity]) -> dict[decisions.Identity, decisions.Decision]:
         nonlocal stopped
@@ -115,7 +114,7 @@ def commit_before_transaction(batch: str) -> None:
         batches = 0
 
         async def submit(self, records: Sequence[Record]) -> None:
-            await self._acknowledge(records)
+            await self._acknowledge({(record.topic, record.partition): record.offset + 1 for record in records})
             await self._acknowledge.__self__._commit()  # type: ignore[attr-defined]
             self.batches += 1
             if self.batches == int(batch):
@@ -138,7 +137,7 @@ def no_locks(_: str) -> None:
     """A mutant: it takes no lock."""
 
     async def acquire(connection: Any, **_: object) -> tuple[Any, frozenset[int]]:
-        return (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one(), frozenset()
+        return await connection.fetchval("SELECT clock_timestamp()"), frozenset()
 
     _replace(locks, "acquire", acquire)
 
