@@ -136,11 +136,12 @@ class Publisher:
 
     async def _abandon(self, producer: AIOKafkaProducer) -> None:
         # Somebody else who publishes may have made a new one already: that one is well.
-        if producer is not self._producer:
+        current = self._producer
+        if current is None or current is not producer:
             return
         self._producer = None
         with self._watchdog.expect("closing a producer"):
-            await producer.stop()
+            await current.stop()
 
 
 def _append(builder: Any, message: OutgoingMessage) -> object:
