@@ -27,8 +27,8 @@ unix_socket_directories = ''
 max_connections = 200
 # A batch takes a lock for each doctor, entity and patient that it touches.
 max_locks_per_transaction = 1024
-shared_buffers = '64MB'
-max_wal_size = '1GB'
+shared_buffers = '256MB'
+max_wal_size = '2GB'
 # What is acknowledged is on the disk.
 fsync = on
 synchronous_commit = on
