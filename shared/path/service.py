@@ -26,7 +26,7 @@ class Locks(NamedTuple):
     Attributes:
         ordered: of what the log keeps in order anyway, such as the doctor: hardly ever contended, so waited for.
         shared: of what commands on other partitions can change too, such as a patient's time: taken where it is free;
-            the command is otherwise decided in a small transaction of its own right after.
+            the command is otherwise left for the next batch.
     """
 
     ordered: Collection[str]
