@@ -5,6 +5,7 @@ record stands alone: then it is a dead letter.
 """
 
 import time
+import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
@@ -179,7 +180,10 @@ class Handler(Generic[State]):
             raise FatalError(message) from error
         self._own_dead_letters.append(now)
         record = decoded.record
-        _log.error("Record cannot be decided", topic=record.topic, partition=record.partition, offset=record.offset, exc_info=error)
+        # Where it failed, and of what kind; its words may repeat what was in the record.
+        at = "".join(traceback.format_tb(error.__traceback__))
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        _log.error("Record cannot be decided", **place, error=type(error).__name__, at=at)
         await self._patiently(partial(self._transactions.decide, {}, lambda _: positions_after([decoded])), passing=_PASSING_ALONE)
         # Only the kind of the error: its words may repeat what was in the record.
         message = f"The service failed on this record alone: {type(error).__name__}."
