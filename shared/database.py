@@ -93,7 +93,8 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[Connection]:
         driver = (await pooled.get_raw_connection()).driver_connection
         assert isinstance(driver, asyncpg.Connection)
         try:
-            async with driver.transaction():
+            # Lock first, then read: each statement must see what the last holder of the lock wrote, whatever a server's default is.
+            async with driver.transaction(isolation="read_committed"):
                 yield driver
         finally:
             if driver.is_closed():

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.booking import store
 from shared import database
-from shared.database import DatabaseUnfitError, check_fitness, create_engine, sqlstate_of
+from shared.database import DatabaseUnfitError, check_fitness, create_engine, sqlstate_of, transaction
 from shared.migrations import migrate
 from shared.settings import Settings
 from tests.conftest import BOOKING_MIGRATIONS
@@ -169,3 +169,13 @@ async def test_the_database_itself_sells_a_slot_once(first: str, second: str, co
 async def test_the_database_itself_refuses_what_cannot_be(status: str, version: int, connection: Any) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await connection.execute(INSERT, "first", status, version)
+
+
+async def test_a_batch_reads_what_the_last_holder_wrote_whatever_the_servers_default_isolation_is(
+    engine: AsyncEngine, connection: Any
+) -> None:
+    name = await connection.fetchval("SELECT current_database()")
+    await connection.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+    async with transaction(engine) as ours:
+        assert await ours.fetchval("SHOW default_transaction_isolation") == "repeatable read"
+        assert await ours.fetchval("SHOW transaction_isolation") == "read committed"
