@@ -7,18 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-import structlog
-
-from shared.codec.dead_letters import dead_letter_of, encode_dead_letter
+from shared.codec.dead_letters import dead_letter_of
 from shared.codec.decode import Unreadable
 from shared.codec.encode import encode_command, source_of
 from shared.codec.events import ReceivedEvent, decode_event
 from shared.codec.record import OutgoingMessage, Record
 from shared.messages.fields import EventData
 from shared.messages.notify import About, ParameterValue, Priority, SendNotification, Template
+from shared.path.dead_letters import write_off
 from shared.path.pipeline import Handled
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +85,7 @@ class NoticesHandler:
             if isinstance(decoded, Unreadable):
                 letter = dead_letter_of(decoded)
                 assert letter is not None
-                _log.warning("Dead letter", reason=letter.reason, topic=record.topic, partition=record.partition, offset=record.offset)
-                messages.append(encode_dead_letter(letter, service=self._service, group=self._consumer_group))
+                messages.append(write_off(letter, service=self._service, group=self._consumer_group))
             elif decoded is not None:
                 self._seen(decoded.data)
                 messages += [self._request(decoded, notice) for notice in self._notices_of(decoded.data)]

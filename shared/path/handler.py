@@ -14,11 +14,12 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 
-from shared.codec.dead_letters import DeadLetter, Stage, UndecidableReason, dead_letter_of, encode_dead_letter
+from shared.codec.dead_letters import DeadLetter, Stage, UndecidableReason, dead_letter_of
 from shared.codec.decode import Received, Unreadable, decode
 from shared.codec.record import OutgoingMessage, Record
 from shared.messages.events import Event
 from shared.path.backoff import Backoff
+from shared.path.dead_letters import write_off
 from shared.path.decisions import Positions
 from shared.path.errors import Failure, FatalError, classify, describe
 from shared.path.pipeline import Handled
@@ -79,6 +80,8 @@ class Handler(Generic[State]):
         """
         fresh = [decode(record, self._service.commands) for record in records]
         decoded = self._carried + fresh
+        if not decoded:
+            return Handled([], {})
         waiting = len(self._carried) if fresh else None
         answers, events = await self._decide(decoded, waiting=waiting)
         messages: list[OutgoingMessage] = []
@@ -113,9 +116,7 @@ class Handler(Generic[State]):
         return messages
 
     def _dead_letter(self, letter: DeadLetter) -> OutgoingMessage:
-        record = letter.record
-        _log.warning("Dead letter", reason=letter.reason, topic=record.topic, partition=record.partition, offset=record.offset)
-        return encode_dead_letter(letter, service=self._service.name, group=self._consumer_group)
+        return write_off(letter, service=self._service.name, group=self._consumer_group)
 
     async def _decide(
         self, decoded: Sequence[Received | Unreadable], *, waiting: int | None = None

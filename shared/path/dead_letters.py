@@ -1,0 +1,21 @@
+"""Setting a record aside: a line in the log, and the message for the dead letter topic."""
+
+import structlog
+
+from shared.codec.dead_letters import DeadLetter, encode_dead_letter
+from shared.codec.record import OutgoingMessage
+
+_log = structlog.get_logger()
+
+
+def write_off(letter: DeadLetter, *, service: str, group: str) -> OutgoingMessage:
+    """Log where the record lies and why it is set aside, and make its dead letter.
+
+    Args:
+        letter: the record, and why.
+        service: whose consumer sets it aside.
+        group: the consumer group; part of the dead letter's id.
+    """
+    record = letter.record
+    _log.warning("Dead letter", reason=letter.reason, topic=record.topic, partition=record.partition, offset=record.offset)
+    return encode_dead_letter(letter, service=service, group=group)
