@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from shared.auditor import Record, Report, Scope, Topics, audit_records
+from shared.auditor import Record, Report, Scope, Topics, ViolationKind, audit_records
 from shared.auditor.partitioning import partition_of
 
 PARTITIONS = 8
@@ -255,3 +255,11 @@ def state(appointment: Appointment, cancelled_by: str | None = None) -> dict[str
         "cancellation_reason": None,
         "version": appointment.version,
     }
+
+
+def expect(log: MeshLog, *kinds: ViolationKind, proof: Record | None = None) -> None:
+    report = log.audit()
+    assert report.kinds() == set(kinds), report.violations
+    if proof is not None:
+        places = {(record.topic, record.partition, record.offset) for violation in report.violations for record in violation.records}
+        assert (proof.topic, proof.partition, proof.offset) in places
