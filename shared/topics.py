@@ -52,6 +52,11 @@ TOPICS: Final = (
     Topic("booking.events.v1", _MONTH, "what became of appointments and time off"),
     Topic("booking.commands.v1.dlq", _MONTH, "dead letters of booking"),
     Topic("booking.events.v1.dlq", _MONTH, "dead letters of booking's processor"),
+    Topic("calls.commands.v1", _WEEK, "commands about calls and text sessions", log_append_time=True),
+    Topic("calls.events.v1", _MONTH, "what became of calls and text sessions"),
+    Topic("calls.commands.v1.dlq", _MONTH, "dead letters of calls"),
+    Topic("calls.events.v1.dlq", _MONTH, "dead letters of calls' processor"),
+    Topic("calls.sessions.v1", None, "each call and text session as it stands"),
     Topic("notify.commands.v1", _WEEK, "notification requests", log_append_time=True),
 )
 

@@ -18,6 +18,13 @@ class Template(StrEnum):
     APPOINTMENT_CANCELLED = "appointment_cancelled"
     APPOINTMENT_EXPIRING = "appointment_expiring"
     APPOINTMENT_EXPIRED = "appointment_expired"
+    CALL_INCOMING = "call_incoming"
+    CALL_FAILED = "call_failed"
+    CALL_DECLINED = "call_declined"
+    CALL_MISSED = "call_missed"
+    SESSION_STARTED = "session_started"
+    SESSION_EXPIRED = "session_expired"
+    SESSION_ENDED = "session_ended"
 
 
 class Priority(StrEnum):
