@@ -55,8 +55,13 @@ TOPICS: Final = (
     Topic("calls.commands.v1", _WEEK, "commands about calls and text sessions", log_append_time=True),
     Topic("calls.events.v1", _MONTH, "what became of calls and text sessions"),
     Topic("calls.commands.v1.dlq", _MONTH, "dead letters of calls"),
-    Topic("calls.events.v1.dlq", _MONTH, "dead letters of calls' processor"),
+    Topic("calls.events.v1.dlq", _MONTH, "dead letters of calls' processor, and of billing"),
     Topic("calls.sessions.v1", None, "each call and text session as it stands"),
+    Topic("billing.commands.v1", _WEEK, "commands about subscriptions and session units", log_append_time=True),
+    Topic("billing.events.v1", _MONTH, "what became of subscriptions, session units and earnings"),
+    Topic("billing.balances.v1", None, "the units that each patient has, as they stand"),
+    Topic("billing.commands.v1.dlq", _MONTH, "dead letters of billing"),
+    Topic("billing.events.v1.dlq", _MONTH, "dead letters of billing's processor"),
     Topic("notify.commands.v1", _WEEK, "notification requests", log_append_time=True),
 )
 

@@ -25,6 +25,11 @@ class Template(StrEnum):
     SESSION_STARTED = "session_started"
     SESSION_EXPIRED = "session_expired"
     SESSION_ENDED = "session_ended"
+    SESSION_SETTLED = "session_settled"
+    BALANCE_LOW = "balance_low"
+    BALANCE_EXHAUSTED = "balance_exhausted"
+    SUBSCRIPTION_ACTIVATED = "subscription_activated"
+    SUBSCRIPTION_EXPIRED = "subscription_expired"
 
 
 class Priority(StrEnum):
