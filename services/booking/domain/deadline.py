@@ -1,8 +1,6 @@
 """What time does to an appointment that nobody answers."""
 
 from dataclasses import replace
-from datetime import timedelta
-from typing import Final
 
 from services.booking.domain.appointment import (
     Appointment,
@@ -19,8 +17,7 @@ from services.booking.domain.change import find
 from shared.messages.booking import AppointmentEventType, AppointmentStatus, ExpireAppointment, WarnAppointmentExpiry
 from shared.messages.fields import Role
 from shared.messages.refusal import Refusal
-
-_SECONDS_PER_HOUR: Final = 3600
+from shared.messages.wording import describe_duration
 
 
 def expire(known: Known, command: ExpireAppointment, moment: Moment, rules: Rules) -> tuple[BookingEvent, ...]:
@@ -66,12 +63,3 @@ def expired(appointment: Appointment, command_type: str, moment: Moment, rules: 
         version=appointment.version + 1,
     )
     return Changed(AppointmentEventType.EXPIRED, closed, appointment.expires_at)
-
-
-def describe_duration(duration: timedelta) -> str:
-    """A duration for people: whole hours as hours, anything else as seconds."""
-    seconds = duration.total_seconds()
-    hours = seconds / _SECONDS_PER_HOUR
-    if seconds < _SECONDS_PER_HOUR or not hours.is_integer():
-        return f"{seconds:g} seconds"
-    return "1 hour" if hours == 1 else f"{hours:g} hours"

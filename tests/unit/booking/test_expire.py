@@ -7,9 +7,9 @@ import pytest
 
 from services.booking.domain import decide
 from services.booking.domain.appointment import Known, Reason, Rules
-from services.booking.domain.deadline import describe_duration
 from shared.messages.booking import AppointmentEventType, AppointmentStatus
 from shared.messages.fields import Actor, Role
+from shared.messages.wording import describe_duration
 from tests.examples import (
     MILLISECOND,
     NOW,
