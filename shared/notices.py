@@ -6,11 +6,12 @@ The ids are derived from the causing event, so copies of an event make copies of
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import cast
 
 from shared.codec.dead_letters import dead_letter_of
-from shared.codec.decode import Unreadable
+from shared.codec.decode import Received, Unreadable
 from shared.codec.encode import encode_command, source_of
-from shared.codec.events import ReceivedEvent, decode_event
+from shared.codec.events import decode_event
 from shared.codec.record import OutgoingMessage, Record
 from shared.messages.fields import EventData
 from shared.messages.notify import About, ParameterValue, Priority, SendNotification, Template
@@ -77,6 +78,11 @@ class NoticesHandler:
         """It leaves nothing for the next batch."""
         return False
 
+    @property
+    def pause_seconds(self) -> float:
+        """It leaves nothing."""
+        return 0.0
+
     async def handle(self, records: Sequence[Record]) -> Handled:
         """The requests that these events cause, and dead letters for what cannot be read."""
         messages: list[OutgoingMessage] = []
@@ -86,13 +92,14 @@ class NoticesHandler:
                 letter = dead_letter_of(decoded)
                 assert letter is not None
                 messages.append(write_off(letter, service=self._service, group=self._consumer_group))
-            elif decoded is not None:
-                self._seen(decoded.data)
-                messages += [self._request(decoded, notice) for notice in self._notices_of(decoded.data)]
+            elif isinstance(decoded, Received):
+                event = cast("EventData", decoded.content)
+                self._seen(event)
+                messages += [self._request(decoded, event, notice) for notice in self._notices_of(event)]
         return Handled(messages, {(record.topic, record.partition): record.offset + 1 for record in records})
 
-    def _request(self, event: ReceivedEvent, notice: Notice) -> OutgoingMessage:
-        identifier = notification_id(event.data.id, notice.recipient_id, notice.template)
+    def _request(self, received: Received, event: EventData, notice: Notice) -> OutgoingMessage:
+        identifier = notification_id(event.id, notice.recipient_id, notice.template)
         command = SendNotification(
             notification_id=identifier,
             recipient_id=notice.recipient_id,
@@ -101,15 +108,15 @@ class NoticesHandler:
             priority=notice.priority,
             about=notice.about,
         )
-        context = {"correlationid": event.correlation_id, "causationid": event.data.id}
-        if event.traceparent is not None:
-            context["traceparent"] = event.traceparent
+        context = {"correlationid": received.correlation_id, "causationid": event.id}
+        if received.traceparent is not None:
+            context["traceparent"] = received.traceparent
         return encode_command(
             command,
             topic=self._topic,
             source=source_of(self._service),
             identifier=identifier,
             # The cause's own time: every copy of the request is the same to the byte.
-            time=event.data.time,
+            time=event.time,
             context=context,
         )

@@ -20,7 +20,8 @@ from shared.migrations import migrate
 from shared.settings import Settings
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
-BOOKING_MIGRATIONS: Final = REPOSITORY / "services" / "booking" / "migrations"
+#: Of every service that has a schema.
+MIGRATIONS: Final = sorted((REPOSITORY / "services").glob("*/migrations"))
 
 #: Where downloads and Java are is the machine's business; all else that tests depend on they say themselves.
 _KEPT: Final = {"CAREMESH_CACHE", "CAREMESH_JAVA_HOME", "CAREMESH_KAFKA_HEAP_MIB"}
@@ -58,7 +59,8 @@ def postgres(servers_home: Path) -> Iterator[PostgresServer]:
     async def start() -> None:
         await server.start()
         await server.wait_ready()
-        await migrate(Settings(database_url=SecretStr(server.database_url)), "booking", BOOKING_MIGRATIONS)
+        for folder in MIGRATIONS:
+            await migrate(Settings(database_url=SecretStr(server.database_url)), folder.parent.name, folder)
 
     # Each in an event loop of its own: a test's loop lasts no longer than the test.
     asyncio.run(start())

@@ -8,15 +8,19 @@ what falls due      → sweeps → booking.commands.v1             (the processo
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from typing import cast
 
 from services.booking import store
 from services.booking.domain.appointment import Reason, Rules
 from services.booking.working_set import Appointments
 from shared.codec.decode import Malformed, Received
-from shared.messages.booking import BOOKING_COMMANDS, AppointmentEventType, BookAppointment
+from shared.messages.booking import BOOKING_COMMANDS, AppointmentEventType, BookAppointment, BookingCommand
 from shared.messages.events import Event
 from shared.path.service import Locks, Parties, Service
 from shared.settings import Settings
+
+#: Booking hears nobody: its records are commands, or what is wrong with one.
+BookingContent = BookingCommand | Malformed
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -46,7 +50,7 @@ def booking(settings: Settings) -> Service[Appointments]:
 
 def named_appointment(received: Received) -> str | None:
     """The appointment that must exist for a command to succeed."""
-    content = received.content
+    content = cast("BookingContent", received.content)
     if isinstance(content, BookAppointment) or isinstance(content, Malformed):  # noqa: SIM101 - a union is asked far more slowly
         return None
     return content.entity_id
@@ -54,7 +58,7 @@ def named_appointment(received: Received) -> str | None:
 
 def locks_of(received: Received, parties: Mapping[str, Parties]) -> Locks:
     """What a command must hold: its doctor's calendar, the id, and the patient's calendar if it takes time in it."""
-    content = received.content
+    content = cast("BookingContent", received.content)
     if isinstance(content, Malformed):
         return Locks(ordered=())
     doctor = f"doctor:{content.partition_key}"

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from asyncpg import Record
 from sqlalchemy import (
@@ -25,9 +25,9 @@ from sqlalchemy.types import TypeEngine
 from services.booking.domain.appointment import HOLDS_SLOT, LONGEST_APPOINTMENT, Appointment, Rules
 from services.booking.wire import appointment_id_of
 from services.booking.working_set import Appointments, Pending
-from shared.codec.decode import Received
+from shared.codec.decode import Malformed, Received
 from shared.database import Connection, fetch, joined, write
-from shared.messages.booking import AppointmentStatus, BookAppointment
+from shared.messages.booking import AppointmentStatus, BookAppointment, BookingCommand
 from shared.messages.fields import Modality, Role
 from shared.path.decisions import define_tables
 from shared.path.service import Parties
@@ -182,7 +182,7 @@ async def load(connection: Connection, batch: Sequence[Received], rules: Rules) 
     named: set[str] = set()
     asked: list[_Asked] = []
     for received in batch:
-        content = received.content
+        content = cast("BookingCommand | Malformed", received.content)
         if isinstance(content, BookAppointment):
             asked.append(_Asked(appointment_id_of(received, content), content))
         elif content.entity_id is not None:

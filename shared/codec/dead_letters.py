@@ -9,6 +9,7 @@ from hashlib import blake2b, sha256
 from typing import Final
 
 from shared.codec.decode import Malformed, Received, Unreadable
+from shared.codec.events import Ignored
 from shared.codec.record import MAX_VALUE_BYTES, Headers, OutgoingMessage, Record
 from shared.topics import dead_letter_topic
 
@@ -44,14 +45,14 @@ class DeadLetter:
     message: str
 
 
-def dead_letter_of(decoded: Unreadable | Received) -> DeadLetter | None:
+def dead_letter_of(decoded: Unreadable | Received | Ignored) -> DeadLetter | None:
     """The dead letter that a decoded record calls for by itself, if any."""
     match decoded:
         case Unreadable(record, reason, message):
             return DeadLetter(record, Stage.VALUE_CONVERTER, reason, message)
         case Received(record=record, content=Malformed(refusal=refusal)):
             return DeadLetter(record, Stage.VALUE_CONVERTER, str(refusal.reason), refusal.message)
-        case Received():
+        case Received() | Ignored():
             return None
 
 

@@ -15,7 +15,7 @@ import orjson
 from pydantic import ValidationError
 
 from shared.codec.record import MAX_VALUE_BYTES, Record
-from shared.messages.fields import IDENTIFIER_PATTERN, Command, parse_time
+from shared.messages.fields import IDENTIFIER_PATTERN, Command, EventData, parse_time
 from shared.messages.refusal import DataReason, Refusal, StatusCode
 
 _IDENTIFIER = re.compile(IDENTIFIER_PATTERN.removesuffix("$") + r"\Z")
@@ -88,7 +88,7 @@ class Malformed:
 
 
 class Received(NamedTuple):
-    """A readable command.
+    """A readable command, or an event of another service that this one hears.
 
     Attributes:
         record: where it lay.
@@ -96,11 +96,11 @@ class Received(NamedTuple):
         id: with ``source`` its identity.
         type: the ``ce_type``.
         time: when its publisher says it was made, if at all.
-        log_time: the broker's append time: the business time.
+        log_time: the broker's append time: the business time of a command. An event's own is in its data.
         correlation_id: follows a conversation across services; the command's own id where none was given.
         traceparent: W3C trace context, passed on to what the command causes.
         fingerprint: of type, key and data; differs when the same identity comes with another content.
-        content: the command, or what is wrong with its data.
+        content: the command, or what is wrong with its data; or the event's data.
     """
 
     record: Record
@@ -112,7 +112,7 @@ class Received(NamedTuple):
     correlation_id: str
     traceparent: str | None
     fingerprint: bytes
-    content: Command | Malformed
+    content: Command | Malformed | EventData
 
 
 class _UnreadableError(Exception):

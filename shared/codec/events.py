@@ -1,46 +1,34 @@
-"""Reading events: unknown types are not ours, what cannot be read is a dead letter."""
+"""Reading the events of others: unknown types are not ours, what cannot be read is a dead letter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
 
 import orjson
 from pydantic import ValidationError
 
-from shared.codec.decode import Unreadable, UnreadableReason, describe_invalid
+from shared.codec.decode import Received, Unreadable, UnreadableReason, describe_invalid
 from shared.codec.record import Record
 from shared.messages.fields import EventData
 
 
 @dataclass(frozen=True, slots=True)
-class ReceivedEvent:
-    """An event as its reader needs it.
-
-    Attributes:
-        record: where it lay.
-        data: the value.
-        correlation_id: follows a conversation across services.
-        traceparent: W3C trace context, passed on.
-    """
+class Ignored:
+    """An event of a type that this reader does not want."""
 
     record: Record
-    data: EventData
-    correlation_id: str
-    traceparent: str | None
 
 
-def decode_event(record: Record, events: Mapping[str, type[EventData]]) -> ReceivedEvent | Unreadable | None:
-    """Read one event.
+def decode_event(record: Record, events: Mapping[str, type[EventData]]) -> Received | Unreadable | Ignored:
+    """Read one event. Never raises for what is in the record.
 
     Args:
         record: from an events topic.
-        events: the types that the reader wants.
-
-    Returns:
-        The event; ``None`` when its type is not one of those; or why it cannot be read.
+        events: the types that the reader wants, with the models that read them.
     """
     if record.value is None:
         return Unreadable(record, UnreadableReason.TOMBSTONE, "The record has no value; an event is a JSON object.")
-    headers = dict(record.headers)
     try:
         value = orjson.loads(record.value)
     except orjson.JSONDecodeError as error:
@@ -50,11 +38,25 @@ def decode_event(record: Record, events: Mapping[str, type[EventData]]) -> Recei
         return Unreadable(record, UnreadableReason.INVALID_ENVELOPE, "The value is not an event: it has no type.")
     model = events.get(type_)
     if model is None:
-        return None
+        return Ignored(record)
     try:
         data = model.model_validate_json(record.value)
     except ValidationError as error:
         return Unreadable(record, UnreadableReason.INVALID_ENVELOPE, f"The event breaks its schema: {describe_invalid(error)}")
-    correlation_id = headers.get("ce_correlationid", data.id.encode()).decode(errors="replace")
-    traceparent = headers["traceparent"].decode(errors="replace") if "traceparent" in headers else None
-    return ReceivedEvent(record, data, correlation_id, traceparent)
+    headers = dict(record.headers)
+    return Received(
+        record,
+        _text(headers.get("ce_source")) or "",
+        data.id,
+        type_,
+        data.time,
+        datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        _text(headers.get("ce_correlationid")) or data.id,
+        _text(headers.get("traceparent")),
+        blake2b(b"%s\n%s\n%s" % (type_.encode(), record.key or b"", record.value), digest_size=16).digest(),
+        data,
+    )
+
+
+def _text(header: bytes | None) -> str | None:
+    return header.decode(errors="replace") if header is not None else None

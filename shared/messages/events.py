@@ -1,8 +1,10 @@
-"""What a decision says: the events of all services, before they are encoded."""
+"""What a decision says: the events of all services and what they ask of others, before it is encoded."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
+
+from shared.messages.fields import Command
 
 
 class Event(NamedTuple):
@@ -23,3 +25,15 @@ class Event(NamedTuple):
     time: datetime
     version: int
     body: Mapping[str, object]
+
+
+class Request(NamedTuple):
+    """A command that follows from a decision, to another service or to the own one.
+
+    Attributes:
+        command: the data; its type names the service that decides it.
+        identifier: with the publishing service's source its identity; ``None``: one that follows from the cause.
+    """
+
+    command: Command
+    identifier: str | None = None

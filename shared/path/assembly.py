@@ -14,12 +14,14 @@ from shared.kafka_client import client_options
 from shared.path.backoff import Backoff
 from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, describe
 from shared.path.handler import Handler
+from shared.path.hearing import Hearing
+from shared.path.intake import heard_topics, intake_of
+from shared.path.log_ends import KafkaLogEnds
 from shared.path.publisher import Publisher
 from shared.path.service import Service, State
 from shared.path.transaction import Transactions
 from shared.path.watchdog import Watchdog
 from shared.settings import Settings
-from shared.topics import events_topic
 
 _log = structlog.get_logger()
 
@@ -31,6 +33,7 @@ class Resources:
     engine: AsyncEngine
     rescuer: AsyncEngine
     publisher: Publisher
+    log_ends: KafkaLogEnds
     watchdog: Watchdog
 
 
@@ -45,11 +48,13 @@ async def open_resources(settings: Settings, service: str) -> AsyncIterator[Reso
     engine = create_engine(settings, service)
     rescuer = create_engine(settings, connections=1)
     publisher = Publisher(client_options(settings), watchdog)
+    log_ends = KafkaLogEnds(client_options(settings), publisher.partitions_of)
     try:
         await _until_it_answers("The database", partial(check_fitness, engine))
         await _until_it_answers("Kafka", publisher.start)
-        yield Resources(engine, rescuer, publisher, watchdog)
+        yield Resources(engine, rescuer, publisher, log_ends, watchdog)
     finally:
+        await log_ends.stop()
         await publisher.stop()
         await engine.dispose()
         await rescuer.dispose()
@@ -76,11 +81,21 @@ async def _until_it_answers(what: str, attempt: Callable[[], Awaitable[None]]) -
 
 def make_handler(settings: Settings, service: Service[State], resources: Resources, consumer_group: str) -> Handler[State]:
     """The path of one service."""
+    prefix = settings.topic_prefix
+    hearing = Hearing(heard_topics(service, prefix), resources.log_ends)
     transactions = Transactions(
         service,
         engine=resources.engine,
         rescuer=resources.rescuer,
-        events_topic=events_topic(settings.topic_prefix, service.name),
+        topic_prefix=prefix,
         consumer_group=consumer_group,
+        hearing=hearing,
     )
-    return Handler(service, transactions, consumer_group=consumer_group, watchdog=resources.watchdog)
+    return Handler(
+        service,
+        transactions,
+        intake=intake_of(service, prefix),
+        hearing=hearing,
+        consumer_group=consumer_group,
+        watchdog=resources.watchdog,
+    )

@@ -152,12 +152,18 @@ async def advance(connection: Connection, consumer_group: str, positions: Positi
     return {(topic, partition): next_offset for topic, partition, next_offset in rows}
 
 
+_READ = text("SELECT topic, partition, next_offset FROM positions WHERE consumer_group = :consumer_group")
+
+
+async def read(connection: Connection, consumer_group: str) -> Positions:
+    """Up to where the group has decided, within a batch's transaction."""
+    rows = await fetch(connection, _READ, {"consumer_group": consumer_group})
+    return {(topic, partition): next_offset for topic, partition, next_offset in rows}
+
+
 async def read_positions(connection: AsyncConnection, consumer_group: str) -> dict[tuple[str, int], int]:
     """Up to where the group has decided."""
-    rows = await connection.execute(
-        text("SELECT topic, partition, next_offset FROM positions WHERE consumer_group = :consumer_group"),
-        {"consumer_group": consumer_group},
-    )
+    rows = await connection.execute(_READ, {"consumer_group": consumer_group})
     return {(topic, partition): next_offset for topic, partition, next_offset in rows}
 
 

@@ -37,6 +37,10 @@ class BatchHandler(Protocol):
     def carries(self) -> bool:
         """Whether some records were left for the next batch; an empty batch decides them."""
 
+    @property
+    def pause_seconds(self) -> float:
+        """How long to wait for further records before an empty batch decides what was left."""
+
     async def handle(self, records: Sequence[Record]) -> Handled:
         """Decide what was left by the last batch, and records in their order."""
 
@@ -58,6 +62,11 @@ class Pipeline:
     def carries(self) -> bool:
         """Whether some records were left for the next batch; an empty batch decides them."""
         return self._handler.carries
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long to wait for further records before an empty batch decides what was left."""
+        return self._handler.pause_seconds
 
     async def submit(self, records: Sequence[Record]) -> None:
         """Decide a batch and hand it on to be published; waits while a decided batch is still waiting."""

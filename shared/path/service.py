@@ -1,15 +1,15 @@
-"""What a service brings to the path: its commands, its rules and its store."""
+"""What a service brings to the path: what it reads, its rules and its store."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Table
 
 from shared.codec.decode import Received
 from shared.database import Connection
-from shared.messages.events import Event
-from shared.messages.fields import Command
+from shared.messages.events import Event, Request
+from shared.messages.fields import Command, EventData
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,11 @@ class Locks(NamedTuple):
 class WorkingSet(Protocol):
     """The states that one batch needs, and how they change as its commands are decided."""
 
-    def decide(self, received: Received) -> Sequence[Event]:
-        """Decide one command and take in what happened; the first event is the outcome."""
+    def decide(self, received: Received) -> Sequence[Event | Request]:
+        """Decide one command, or hear one event, and take in what happened.
+
+        Of a command the first is an event: the outcome. From an event that is heard anything may follow, also nothing.
+        """
 
     def knows(self, entity_id: str) -> bool:
         """Whether that entity exists."""
@@ -53,6 +56,7 @@ class Service(Generic[State]):
     Attributes:
         name: the second part of its topics' names, its schema, and the end of its role's name.
         commands: what it decides, by type.
+        hears: the events of other services that it learns from, by service and by type. They go the way of commands.
         decisions: its decision table.
         named_entity: the entity that must exist for a command to succeed, if any.
         locks: what a command needs to be decided safely, given the parties of the entities that exist.
@@ -60,6 +64,8 @@ class Service(Generic[State]):
         load: the states that a batch needs; read under its locks.
         record: writes what has changed: what frees a slot first, one row state for each entity.
         log_line: the line that people look for in the logs after an event, if there is one.
+        may_be_unheard: whether a command names something of another service that is unknown here. It is decided only after the
+            events of that service were read up to where they ended when the command arrived.
     """
 
     name: str
@@ -71,3 +77,5 @@ class Service(Generic[State]):
     load: Callable[[Connection, Sequence[Received]], Awaitable[State]]
     record: Callable[[Connection, State], Awaitable[None]]
     log_line: Callable[[Event], str | None]
+    hears: Mapping[str, Mapping[str, type[EventData]]] = field(default_factory=dict)
+    may_be_unheard: Callable[[Received, State], bool] | None = None

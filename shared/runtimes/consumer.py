@@ -1,11 +1,12 @@
 """The aiokafka runtime: one consumer of a group, polling batches into the path."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,6 +15,7 @@ from shared.path.backoff import Backoff
 from shared.path.decisions import Positions
 from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, describe
 from shared.path.pipeline import Pipeline
+from shared.runtimes.lost_decisions import check_nothing_was_lost
 
 _POLL_MILLISECONDS: Final = 500
 _COMMIT_INTERVAL_SECONDS: Final = 0.1
@@ -24,13 +26,13 @@ _log = structlog.get_logger()
 
 
 class ConsumerRuntime:
-    """Reads a topic as a member of a group, and commits offsets after what they stand for was published."""
+    """Reads topics as a member of a group, and commits offsets after what they stand for was published."""
 
     def __init__(
         self,
         client_options: dict[str, Any],
         *,
-        topic: str,
+        topics: Collection[str],
         consumer_group: str,
         engine: AsyncEngine,
         batch_max_records: int,
@@ -38,7 +40,7 @@ class ConsumerRuntime:
     ) -> None:
         """Make it; nothing is connected yet."""
         self._client_options = client_options
-        self._topic = topic
+        self._topics = topics
         self._consumer_group = consumer_group
         self._engine = engine
         self._batch_max_records = batch_max_records
@@ -83,7 +85,7 @@ class ConsumerRuntime:
         while not self._stopping.is_set():
             if publishing.done():
                 publishing.result()
-            timeout_milliseconds = 0 if pipeline.carries else _POLL_MILLISECONDS
+            timeout_milliseconds = int(pipeline.pause_seconds * 1000) if pipeline.carries else _POLL_MILLISECONDS
             polled = await self._consumer.getmany(timeout_ms=timeout_milliseconds, max_records=self._batch_max_records)
             records = [record for partition_records in polled.values() for record in partition_records]
             await self._check_new_partitions()
@@ -100,13 +102,15 @@ class ConsumerRuntime:
                 group_id=self._consumer_group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
+                # The same partition of every topic goes to one member: commands of a doctor and what it hears of that doctor.
+                partition_assignment_strategy=(RangePartitionAssignor,),
                 max_partition_fetch_bytes=_MAX_PARTITION_FETCH_BYTES,
                 session_timeout_ms=int(self._session_timeout_seconds * 1000),
                 heartbeat_interval_ms=int(self._session_timeout_seconds * 1000 / 3),
                 max_poll_interval_ms=300_000,
                 metadata_max_age_ms=60_000,
             )
-            consumer.subscribe([self._topic], listener=_Listener(self, pipeline))
+            consumer.subscribe(list(self._topics), listener=_Listener(self, pipeline))
             try:
                 await consumer.start()
             except KafkaError as error:
@@ -180,20 +184,8 @@ class ConsumerRuntime:
                 _log.warning("New partitions cannot be checked for now, trying again", error=describe(error))
                 await backoff.wait()
                 continue
-            for partition, offset in committed.items():
-                decided = known.get((partition.topic, partition.partition), 0)
-                if offset is not None and offset > decided:
-                    raise self._ahead(partition, offset, decided)
+            check_nothing_was_lost(committed, known, self._consumer_group, self._client_options["bootstrap_servers"])
             self._unchecked -= partitions
-
-    def _ahead(self, partition: TopicPartition, committed: int, decided: int) -> FatalError:
-        return FatalError(
-            f"The group {self._consumer_group} has committed offset {committed} of {partition.topic}, partition "
-            f"{partition.partition}, but the database has decided only up to {decided}: it lost decisions (a restored backup?). "
-            f"Wind the group back, so that they are taken again: kafka-consumer-groups.sh --bootstrap-server "
-            f"{self._client_options['bootstrap_servers']} --group {self._consumer_group} --reset-offsets --to-offset {decided} "
-            f"--topic {partition.topic}:{partition.partition} --execute",
-        )
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

@@ -9,7 +9,7 @@ import asyncio
 import ssl
 import tempfile
 from collections import defaultdict, deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Collection, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,9 +44,9 @@ class FaustRecord:
 
 
 class FaustRuntime:
-    """Reads a topic as a Faust stream processor, and acknowledges after what the events caused was published."""
+    """Reads topics as a Faust stream processor, and acknowledges after what the events caused was published."""
 
-    def __init__(self, settings: Settings, *, topic: str, consumer_group: str) -> None:
+    def __init__(self, settings: Settings, *, topics: Collection[str], consumer_group: str) -> None:
         """Make the app; nothing is connected yet."""
         self._batch_max_records = settings.batch_max_records
         self._queue: asyncio.Queue[FaustRecord] = asyncio.Queue(maxsize=2 * settings.batch_max_records)
@@ -56,7 +56,7 @@ class FaustRuntime:
         # Faust insists on a folder for tables; there are none.
         self._folder = tempfile.TemporaryDirectory(prefix="caremesh-faust-")
         self._app = _make_app(settings, consumer_group, self._folder.name)
-        source = self._app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        source = self._app.topic(*topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         self._app.agent(source, name="processor")(self._take)
 
     def stop(self) -> None:
@@ -110,9 +110,17 @@ class FaustRuntime:
         async for event in stream.noack().events():
             await self._queue.put(_record(event))
 
+    async def _first(self, timeout_seconds: float | None) -> list[FaustRecord]:
+        """The next event, or none when none comes in time."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return [await self._queue.get()]
+        except TimeoutError:
+            return []
+
     async def _batch(self, pipeline: Pipeline) -> None:
         while True:
-            batch = [] if pipeline.carries else [await self._queue.get()]
+            batch = await self._first(pipeline.pause_seconds if pipeline.carries else None)
             while len(batch) < self._batch_max_records and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             for record in batch:

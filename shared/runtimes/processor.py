@@ -52,7 +52,7 @@ async def run_processor(
             topic=commands_topic(settings.topic_prefix, "notify"),
             consumer_group=consumer_group,
         )
-        runtime = FaustRuntime(settings, topic=events_topic(settings.topic_prefix, service), consumer_group=consumer_group)
+        runtime = FaustRuntime(settings, topics=[events_topic(settings.topic_prefix, service)], consumer_group=consumer_group)
         retention = Retention(service, engine=resources.engine, retention_days=settings.decision_retention_days)
         on_termination(runtime.stop)
         pipeline = Pipeline(handler, resources.publisher, runtime.acknowledge)

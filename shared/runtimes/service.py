@@ -2,12 +2,12 @@
 
 from shared.kafka_client import client_options
 from shared.path.assembly import make_handler, open_resources
+from shared.path.intake import intake_of
 from shared.path.pipeline import Pipeline
 from shared.path.service import Service, State
 from shared.runtimes.consumer import ConsumerRuntime
 from shared.runtimes.process import on_termination
 from shared.settings import Settings
-from shared.topics import commands_topic
 
 
 async def run_consumer(settings: Settings, service: Service[State]) -> None:
@@ -20,7 +20,7 @@ async def run_consumer(settings: Settings, service: Service[State]) -> None:
     async with open_resources(settings, service.name) as resources:
         runtime = ConsumerRuntime(
             client_options(settings),
-            topic=commands_topic(settings.topic_prefix, service.name),
+            topics=intake_of(service, settings.topic_prefix).keys(),
             consumer_group=consumer_group,
             engine=resources.engine,
             batch_max_records=settings.batch_max_records,

@@ -30,6 +30,7 @@ MAY_WRITE_SQL = (
 MAY_TALK_TO_KAFKA = (
     "shared/runtimes",
     "shared/path/publisher.py",
+    "shared/path/log_ends.py",
     "shared/topics.py",
     "shared/kafka_client.py",
     "shared/auditor",

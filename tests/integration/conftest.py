@@ -12,6 +12,8 @@ from services.booking.working_set import Appointments
 from shared.database import Connection, create_engine
 from shared.path import locks
 from shared.path.handler import Handler
+from shared.path.hearing import Hearing
+from shared.path.intake import heard_topics, intake_of
 from shared.path.service import Service
 from shared.path.transaction import Transactions
 from shared.path.watchdog import Watchdog
@@ -46,16 +48,29 @@ def watchdog() -> Iterator[Watchdog]:
 MakeWorker = Callable[..., Worker]
 
 
+class NoEnds:
+    """Booking hears nobody: nothing asks where a topic ends."""
+
+    async def end_of(self, topic: str, key: bytes) -> tuple[int, int]:
+        """Never called."""
+        raise AssertionError(topic, key)
+
+
 @pytest.fixture
 def make_worker(database_settings: Settings, engine: AsyncEngine, rescuer: AsyncEngine, watchdog: Watchdog) -> MakeWorker:
     """Makes workers of one consumer group."""
 
     def make(*, service: Service[Appointments] | None = None) -> Worker:
         service = service or booking(database_settings)
+        hearing = Hearing(heard_topics(service, "test"), NoEnds())
         transactions = Transactions(
-            service, engine=engine, rescuer=rescuer, events_topic="test.booking.events.v1", consumer_group="test-booking"
+            service, engine=engine, rescuer=rescuer, topic_prefix="test", consumer_group="test-booking", hearing=hearing
         )
-        return Worker(transactions, Handler(service, transactions, consumer_group="test-booking", watchdog=watchdog))
+        intake = intake_of(service, "test")
+        return Worker(
+            transactions,
+            Handler(service, transactions, intake=intake, hearing=hearing, consumer_group="test-booking", watchdog=watchdog),
+        )
 
     return make
 

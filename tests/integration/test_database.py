@@ -17,11 +17,12 @@ from shared import database
 from shared.database import DatabaseUnfitError, check_fitness, create_engine, sqlstate_of, transaction
 from shared.migrations import migrate
 from shared.settings import Settings
-from tests.conftest import BOOKING_MIGRATIONS
+from tests.conftest import REPOSITORY
 from tests.examples import example_booking
 from tests.integration.worker import Log, Worker
 
 _INSUFFICIENT_PRIVILEGE = "42501"
+BOOKING_MIGRATIONS = REPOSITORY / "services" / "booking" / "migrations"
 
 
 async def test_the_head_of_the_migrations_is_what_the_code_describes(rescuer: AsyncEngine) -> None:

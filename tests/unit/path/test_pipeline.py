@@ -38,6 +38,10 @@ class Path:
     def carries(self) -> bool:
         return False
 
+    @property
+    def pause_seconds(self) -> float:
+        return 0.0
+
     async def handle(self, records: Sequence[Record]) -> Handled:
         await self.note(f"decided {records[0].offset}")
         if self.failure is not None:
