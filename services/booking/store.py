@@ -26,7 +26,7 @@ from services.booking.domain.appointment import HOLDS_SLOT, LONGEST_APPOINTMENT,
 from services.booking.wire import appointment_id_of
 from services.booking.working_set import Appointments, Pending
 from shared.codec.decode import Malformed, Received
-from shared.database import Connection, fetch, joined, write
+from shared.database import Connection, NewRows, fetch, joined
 from shared.messages.booking import AppointmentStatus, BookAppointment, BookingCommand
 from shared.messages.fields import Modality, Role
 from shared.path.decisions import define_tables
@@ -232,12 +232,12 @@ def _appointment(row: Record) -> Appointment:
     return Appointment(**values)
 
 
-async def record(connection: Connection, state: Appointments) -> None:
-    """Write what a batch changed: what frees a slot first, so that it can be taken in the same batch."""
+async def record(connection: Connection, state: Appointments) -> Sequence[NewRows]:
+    """Write what a batch changed: what frees a slot first, so that it can be taken in the same batch. Say what is new."""
     changed = state.changed
     await _update(connection, [appointment for appointment in changed if appointment.status not in HOLDS_SLOT])
     await _update(connection, [appointment for appointment in changed if appointment.status in HOLDS_SLOT])
-    await write(connection, appointments, [_values(appointment) for appointment in state.booked])
+    return [NewRows(appointments, [_values(appointment) for appointment in state.booked])]
 
 
 def _values(appointment: Appointment) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ A command's row says that it was decided, and holds the messages to the byte. So
 publishing them again: the input log is the retry queue, and no relay polls an outbox.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.codec.decode import Received
 from shared.codec.encode import unpack
 from shared.codec.record import OutgoingMessage
-from shared.database import Connection, fetch, joined
+from shared.database import Concluding, Connection, NewRows, conclude, fetch, joined
 
 #: (source, id)
 Identity = tuple[str, str]
@@ -112,35 +112,35 @@ DecisionRow = tuple[str, str, str, bytes, str, int, int, str, bytes, datetime]
 
 
 # Every part of one statement sees the rows as they were before it: so it tells what it found, too.
-_ADVANCE = text(
-    """
-    WITH advanced AS (
+_ADVANCE = Concluding(
+    writing="""advanced AS (
         INSERT INTO positions (consumer_group, topic, partition, next_offset)
         SELECT :consumer_group, topic, partition, next_offset
         FROM unnest(:topics, :partitions, :offsets) AS advanced (topic, partition, next_offset)
         ON CONFLICT (consumer_group, topic, partition)
         DO UPDATE SET next_offset = greatest(positions.next_offset, excluded.next_offset)
-    )
-    SELECT topic, partition, next_offset FROM positions WHERE consumer_group = :consumer_group
-    """,
-).bindparams(
-    bindparam("topics", type_=ARRAY(Text)),
-    bindparam("partitions", type_=ARRAY(Integer)),
-    bindparam("offsets", type_=ARRAY(BigInteger)),
-    bindparam("consumer_group", type_=Text),
+    )""",
+    looking="SELECT topic, partition, next_offset FROM positions WHERE consumer_group = :consumer_group",
+    types=(
+        ("topics", ARRAY(Text)),
+        ("partitions", ARRAY(Integer)),
+        ("offsets", ARRAY(BigInteger)),
+        ("consumer_group", Text()),
+    ),
 )
 
 
-async def advance(connection: Connection, consumer_group: str, positions: Positions) -> Positions:
-    """Note up to where the group has decided. It never goes back.
+async def write(connection: Connection, news: Iterable[NewRows], consumer_group: str, positions: Positions) -> Positions:
+    """Insert what a batch made, its decisions among it, and note up to where the group has decided. That never goes back.
 
     Returns:
         Up to where it had decided before.
     """
     # Sorted, so that an old owner of a partition and the new one never wait for each other in a circle.
     entries = sorted(positions.items())
-    rows = await fetch(
+    rows = await conclude(
         connection,
+        news,
         _ADVANCE,
         {
             "consumer_group": consumer_group,

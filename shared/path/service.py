@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from sqlalchemy import Table
 
 from shared.codec.decode import Received
-from shared.database import Connection
+from shared.database import Connection, NewRows
 from shared.messages.events import Event, Request
 from shared.messages.fields import Command, EventData
 
@@ -62,7 +62,7 @@ class Service(Generic[State]):
         locks: what a command needs to be decided safely, given the parties of the entities that exist.
         parties: the parties of those of the entities that exist; read without a lock.
         load: the states that a batch needs; read under its locks.
-        record: writes what has changed: what frees a slot first, one row state for each entity.
+        record: writes what has changed, what frees a slot first, one row state for each entity; and says what is new.
         log_line: the line that people look for in the logs after an event, if there is one.
         may_be_unheard: whether a command names something of another service that is unknown here. It is decided only after the
             events of that service were read up to where they ended when the command arrived.
@@ -75,7 +75,7 @@ class Service(Generic[State]):
     locks: Callable[[Received, Mapping[str, Parties]], Locks]
     parties: Callable[[Connection, Collection[str]], Awaitable[Mapping[str, Parties]]]
     load: Callable[[Connection, Sequence[Received]], Awaitable[State]]
-    record: Callable[[Connection, State], Awaitable[None]]
+    record: Callable[[Connection, State], Awaitable[Sequence[NewRows]]]
     log_line: Callable[[Event], str | None]
     hears: Mapping[str, Mapping[str, type[EventData]]] = field(default_factory=dict)
     may_be_unheard: Callable[[Received, State], bool] | None = None

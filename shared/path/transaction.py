@@ -14,7 +14,7 @@ from shared.codec.dead_letters import DeadLetter, Stage, UndecidableReason
 from shared.codec.decode import Malformed, Received
 from shared.codec.encode import encode_command, encode_event, event_id, format_time, pack, source_of
 from shared.codec.record import OutgoingMessage
-from shared.database import Connection, transaction, write
+from shared.database import Connection, NewRows, transaction
 from shared.messages.events import Event, Request
 from shared.messages.fields import EventData
 from shared.path import decisions, locks
@@ -138,11 +138,10 @@ class Transactions(Generic[State]):
         if any(state.knows(entity) for entity in named - parties.keys()):
             raise PartiesAppearedError
         decided = self._decide_each(now, recalled, state, clock, heard)
-        await service.record(connection, state)
         # Somebody else may have decided one of the commands meanwhile: its primary key says so.
-        await write(connection, service.decisions, decided.rows)
+        news = [*await service.record(connection, state), NewRows(service.decisions, decided.rows)]
         written = positions([*left, *decided.left])
-        self._check_nothing_was_lost(await decisions.advance(connection, self._consumer_group, written), written)
+        self._check_nothing_was_lost(await decisions.write(connection, news, self._consumer_group, written), written)
         return decided, written
 
     def _check_nothing_was_lost(self, before: Positions, positions: Positions) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.booking import store
 from shared.codec.decode import Received
 from shared.codec.record import Headers, OutgoingMessage, Record, StoredRecord
-from shared.database import Connection
+from shared.database import Connection, NewRows
 from shared.messages.booking import AppointmentEvent, AppointmentEventType, ConfirmAppointment
 from shared.messages.events import Event, Request
 from shared.path.handler import Handler
@@ -79,8 +79,8 @@ def listener(engine: AsyncEngine, rescuer: AsyncEngine, watchdog: Watchdog, ears
     async def load(_: Connection, __: Sequence[Received]) -> Ears:
         return ears
 
-    async def record(_: Connection, __: Ears) -> None:
-        return None
+    async def record(_: Connection, __: Ears) -> Sequence[NewRows]:
+        return ()
 
     service = Service(
         name="booking",

@@ -246,12 +246,15 @@ async def test_nothing_is_written_when_the_transaction_fails(
     log = Log()
     record = log.append(example_booking())
 
-    async def fail(*_: Any) -> None:
+    write = decisions.write
+
+    async def write_and_fail(*arguments: Any) -> None:
+        await write(*arguments)
         message = "just before the commit"
         raise asyncio.CancelledError(message)
 
     with monkeypatch.context() as patch:
-        patch.setattr(decisions, "advance", fail)
+        patch.setattr(decisions, "write", write_and_fail)
         with pytest.raises(asyncio.CancelledError):
             await worker.handle(record)
     assert await connection.fetchval("SELECT count(*) FROM decisions") == 0
