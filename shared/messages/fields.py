@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeVar, get_args
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
@@ -77,27 +77,75 @@ class Modality(StrEnum):
 
 
 class Message(BaseModel):
-    """What every part of a message has in common: frozen, strict, and nothing unknown in it."""
+    """What every part of a message has in common: frozen, strict, and nothing unknown in it.
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_enum_values=False)
+    The docstring of a field is its description in the published contract.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_enum_values=False, use_attribute_docstrings=True)
 
 
 class Actor(Message):
     """Who caused a command, as the publishing service says; the mesh does not authenticate it."""
 
     role: Role
+    """In which role."""
     id: Identifier
+    """Who."""
 
 
-class EventData(BaseModel):
-    """What every event's value carries. Readers ignore fields that they do not know."""
+class Published(BaseModel):
+    """What every part of an event has in common. Readers ignore fields that they do not know: within v1 there may be more."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", use_attribute_docstrings=True)
+
+
+class CommandReference(Published):
+    """Which command it was."""
+
+    source: str
+    """Its `ce_source`."""
+    id: Identifier
+    """Its `ce_id`."""
+    type: Identifier
+    """Its `ce_type`."""
+
+
+class Decision(Published):
+    """Who asked, where the record lay that decided, and which of that decision's events this is."""
+
+    decided_at: UtcTime
+    """When the database decided it: for people, no rule depends on it."""
+    index: Annotated[int, Field(ge=0)]
+    """0: the outcome of the command; 1, 2, …: what else the decision caused."""
+    command: CommandReference
+    """The command that was decided."""
+    topic: str
+    """The topic in which it lay."""
+    partition: Annotated[int, Field(ge=0)]
+    """Its partition."""
+    offset: Annotated[int, Field(ge=0)]
+    """Its offset."""
+
+
+class EventData(Published):
+    """What every event's value carries."""
 
     type: Identifier
+    """What happened; equal to the header `ce_type`."""
     id: Identifier
+    """Drop an id that you have seen: copies occur. Equal to the header `ce_id`."""
     time: UtcTime
+    """The business time: when it happened. Equal to the header `ce_time`."""
     version: Annotated[int, Field(ge=0)]
+    """The entity's: 1, 2, 3 …, raised by changes of state only; 0 if the entity does not exist."""
+    decision: Decision
+    """Who asked, and where the record lay that decided."""
+
+
+# A command's own `type` hides the built-in one.
+EventModel = type[EventData]
+EventTypes = tuple[type[EventData], ...]
 
 
 class Command(Message):
@@ -111,6 +159,12 @@ class Command(Message):
     key_field: ClassVar[str] = "doctor_id"
     #: The field that holds the entity's id.
     id_field: ClassVar[str]
+    #: The events of which its outcome is one, a refusal apart.
+    outcomes: ClassVar[EventTypes]
+    #: The event that refuses it.
+    rejection: ClassVar[EventModel]
+    #: What its decision may publish after the outcome.
+    also_causes: ClassVar[EventTypes] = ()
     #: Whether a sweep publishes it: copies of it occur all the time and are not answered again.
     from_sweep: ClassVar[bool] = False
 
@@ -128,3 +182,19 @@ class Command(Message):
 
 
 DurationMinutes = Annotated[int, Field(ge=5, le=480)]
+
+
+AnyMessage = TypeVar("AnyMessage", Command, EventData)
+
+
+def by_type(*messages: type[AnyMessage]) -> dict[str, type[AnyMessage]]:
+    """Commands, or events, by their types."""
+    return {type_of(message): message for message in messages}
+
+
+def type_of(message: type[Command | EventData]) -> str:
+    """The ``ce_type`` of a kind of message."""
+    if issubclass(message, Command):
+        return message.type
+    (name,) = get_args(message.model_fields["type"].annotation)
+    return str(name)

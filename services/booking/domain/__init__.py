@@ -1,7 +1,7 @@
 """The whole truth about a doctor's appointments: states, rules, and what each command comes to. No IO.
 
 A command is decided from what is known, at its log time, by its rules in order: the first that forbids it names the
-refusal. The order is that of :class:`~services.booking.domain.appointment.Reason`.
+refusal. The order is that of :class:`~shared.messages.booking.AppointmentReason`.
 """
 
 from typing import assert_never

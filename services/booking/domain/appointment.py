@@ -4,60 +4,18 @@ from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final, NamedTuple
 
-from shared.messages.booking import AppointmentEventType, AppointmentStatus
+from shared.messages.booking import AppointmentEventType, AppointmentReason, AppointmentStatus
 from shared.messages.fields import Modality, Role
-from shared.messages.refusal import Refusal, StatusCode
+from shared.messages.refusal import Refusal
 
 HOLDS_SLOT: Final = frozenset({AppointmentStatus.PENDING, AppointmentStatus.CONFIRMED, AppointmentStatus.RESCHEDULE_PROPOSED})
 LONGEST_APPOINTMENT: Final = timedelta(minutes=480)
 
 
-class Reason(StrEnum):
-    """Why an appointment command is refused, in order of precedence."""
-
-    #: 422: the start lies before the moment of the request.
-    STARTS_IN_THE_PAST = "starts_in_the_past"
-    #: 422: the start lies more than the allowed number of days ahead.
-    TOO_FAR_AHEAD = "too_far_ahead"
-    #: 404: no appointment of that doctor has that id.
-    APPOINTMENT_NOT_FOUND = "appointment_not_found"
-    #: 403: the actor is not a party to it, or not in the role that the command needs.
-    NOT_A_PARTY = "not_a_party"
-    #: 409: the id was used before.
-    APPOINTMENT_EXISTS = "appointment_exists"
-    #: 409: the appointment's status does not allow it.
-    WRONG_STATUS = "wrong_status"
-    #: 409: the warning was given before; it comes once.
-    ALREADY_WARNED = "already_warned"
-    #: 409: the appointment's deadline has passed, whether or not a sweep has closed it yet.
-    EXPIRED = "expired"
-    #: 409: a sweep came before the deadline.
-    NOT_DUE = "not_due"
-    #: 409: the patient waits for as many answers as one may.
-    TOO_MANY_PENDING = "too_many_pending"
-    #: 409: another appointment holds a part of the doctor's time.
-    SLOT_ALREADY_BOOKED = "slot_already_booked"
-    #: 409: the patient has another appointment at that time, with any doctor.
-    PATIENT_ALREADY_BOOKED = "patient_already_booked"
-
-
-STATUS_CODES: Final = {
-    Reason.STARTS_IN_THE_PAST: StatusCode.UNPROCESSABLE,
-    Reason.TOO_FAR_AHEAD: StatusCode.UNPROCESSABLE,
-    Reason.APPOINTMENT_NOT_FOUND: StatusCode.NOT_FOUND,
-    Reason.NOT_A_PARTY: StatusCode.FORBIDDEN,
-    Reason.APPOINTMENT_EXISTS: StatusCode.CONFLICT,
-    Reason.WRONG_STATUS: StatusCode.CONFLICT,
-    Reason.ALREADY_WARNED: StatusCode.CONFLICT,
-    Reason.EXPIRED: StatusCode.CONFLICT,
-    Reason.NOT_DUE: StatusCode.CONFLICT,
-    Reason.TOO_MANY_PENDING: StatusCode.CONFLICT,
-    Reason.SLOT_ALREADY_BOOKED: StatusCode.CONFLICT,
-    Reason.PATIENT_ALREADY_BOOKED: StatusCode.CONFLICT,
-}
+#: In order of precedence.
+Reason = AppointmentReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,4 +137,4 @@ def refuse(reason: Reason, message: str, holder: Appointment | None = None) -> R
     conflict = None
     if holder is not None:
         conflict = {"appointment_id": holder.appointment_id, "starts_at": holder.starts_at, "ends_at": holder.ends_at}
-    return Refusal(STATUS_CODES[reason], reason, message, conflict)
+    return Refusal(reason.status_code, reason, message, conflict)

@@ -1,105 +1,31 @@
-"""The booking service's commands and events: appointments, and doctors' time off."""
+"""What booking can be asked to do with appointments and with doctors' time off."""
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from shared.messages.fields import Actor, Command, DurationMinutes, EventData, Identifier, Modality, Role, TimeZoneName, UtcTime
-
-
-class AppointmentStatus(StrEnum):
-    """Where an appointment stands. The first three hold the slot."""
-
-    PENDING = "pending"
-    CONFIRMED = "confirmed"
-    RESCHEDULE_PROPOSED = "reschedule_proposed"
-    CANCELLED = "cancelled"
-    COMPLETED = "completed"
-    NO_SHOW = "no_show"
-
-
-class Absent(StrEnum):
-    """Who did not come to an appointment."""
-
-    PATIENT = "patient"
-    DOCTOR = "doctor"
-    BOTH = "both"
-
-
-class TimeOffStatus(StrEnum):
-    """Where a time off stands. Only a blocked one holds the doctor's time."""
-
-    BLOCKED = "blocked"
-    UNBLOCKED = "unblocked"
-
-
-class AppointmentEventType(StrEnum):
-    """The types of event about an appointment."""
-
-    BOOKED = "booking.appointment.booked.v1"
-    CONFIRMED = "booking.appointment.confirmed.v1"
-    DECLINED = "booking.appointment.declined.v1"
-    CANCELLED = "booking.appointment.cancelled.v1"
-    RESCHEDULE_PROPOSED = "booking.appointment.reschedule_proposed.v1"
-    RESCHEDULED = "booking.appointment.rescheduled.v1"
-    RESCHEDULE_REJECTED = "booking.appointment.reschedule_rejected.v1"
-    RESCHEDULE_WITHDRAWN = "booking.appointment.reschedule_withdrawn.v1"
-    COMPLETED = "booking.appointment.completed.v1"
-    NO_SHOW = "booking.appointment.no_show.v1"
-    IMPORTED = "booking.appointment.imported.v1"
-    EXPIRED = "booking.appointment.expired.v1"
-    EXPIRING = "booking.appointment.expiring.v1"
-    REJECTED = "booking.appointment.rejected.v1"
-
-
-class TimeOffEventType(StrEnum):
-    """The types of event about a time off."""
-
-    BLOCKED = "booking.time_off.blocked.v1"
-    UNBLOCKED = "booking.time_off.unblocked.v1"
-    REJECTED = "booking.time_off.rejected.v1"
-
-
-class AppointmentEvent(EventData):
-    """What every event of an appointment carries, a refusal apart: the whole state."""
-
-    appointment_id: Identifier
-    doctor_id: Identifier
-    patient_id: Identifier
-    starts_at: UtcTime
-    duration_minutes: DurationMinutes
-    modality: Modality
-    user_timezone: str
-    status: AppointmentStatus
-    created_at: UtcTime
-    expires_at: UtcTime | None
-    cancelled_by: Role | None
-    cancellation_reason: str | None
-    proposed_starts_at: UtcTime | None = None
-    """When it is to start if the patient accepts; null unless a reschedule is proposed. It is held beside `starts_at`, for as long."""
-    status_before_proposal: AppointmentStatus | None = None
-    """What it is again if the patient rejects; null unless a reschedule is proposed."""
-    absent: Absent | None = None
-    """Who did not come; null unless it is a no-show."""
-
-
-class TimeOffEvent(EventData):
-    """What every event of a time off carries, a refusal apart: the whole state."""
-
-    time_off_id: Identifier
-    """Which time off."""
-    doctor_id: Identifier
-    """Whose; the record's key."""
-    starts_at: UtcTime
-    """When it starts."""
-    ends_at: UtcTime
-    """The first moment that is free again."""
-    status: TimeOffStatus
-    """Where it stands after this event."""
-    created_at: UtcTime
-    """When it was blocked."""
+from shared.messages.booking.events import (
+    AppointmentBooked,
+    AppointmentCancelled,
+    AppointmentCompleted,
+    AppointmentConfirmed,
+    AppointmentDeclined,
+    AppointmentExpired,
+    AppointmentExpiring,
+    AppointmentImported,
+    AppointmentNoShow,
+    AppointmentRejected,
+    AppointmentRescheduled,
+    AppointmentRescheduleProposed,
+    AppointmentRescheduleRejected,
+    AppointmentRescheduleWithdrawn,
+    TimeOffBlocked,
+    TimeOffRejected,
+    TimeOffUnblocked,
+)
+from shared.messages.booking.vocabulary import Absent, AppointmentStatus
+from shared.messages.fields import Actor, Command, DurationMinutes, EventModel, Identifier, Modality, TimeZoneName, UtcTime
 
 
 class AppointmentCommand(Command):
@@ -107,20 +33,29 @@ class AppointmentCommand(Command):
 
     entity: ClassVar[str] = "appointment"
     id_field: ClassVar[str] = "appointment_id"
+    rejection: ClassVar[EventModel] = AppointmentRejected
 
     doctor_id: Identifier
+    """Whose time it is about; the record's key."""
 
 
 class NewAppointment(AppointmentCommand):
     """A command that makes an appointment. Without an ``appointment_id`` one is derived from the command's source and id."""
 
     appointment_id: Identifier | None = None
+    """The id that it is to have; without one it is `apt_` and a UUIDv5 of the command's source and id."""
     patient_id: Identifier
+    """Who asks."""
     starts_at: UtcTime
+    """When it is to start: not in the past, and at most 365 days ahead (a setting)."""
     duration_minutes: DurationMinutes = 30
+    """How long it is to take, in minutes."""
     modality: Modality
+    """How doctor and patient are to meet."""
     user_timezone: TimeZoneName = "UTC"
+    """How the patient sees the time, an IANA name; no rule depends on it."""
     actor: Actor
+    """The patient, or an administrator."""
 
     @property
     def ends_at(self) -> datetime:
@@ -132,6 +67,8 @@ class BookAppointment(NewAppointment):
     """Ask for a slot."""
 
     type: ClassVar[str] = "booking.appointment.book.v1"
+    outcomes: ClassVar = (AppointmentBooked,)
+    also_causes: ClassVar = (AppointmentExpired,)
 
 
 class ImportAppointment(NewAppointment):
@@ -141,6 +78,7 @@ class ImportAppointment(NewAppointment):
     """
 
     type: ClassVar[str] = "booking.appointment.import.v1"
+    outcomes: ClassVar = (AppointmentImported,)
 
     status: AppointmentStatus
     """Where it stands."""
@@ -161,35 +99,47 @@ class ConfirmAppointment(AppointmentCommand):
     """The doctor takes a pending appointment."""
 
     type: ClassVar[str] = "booking.appointment.confirm.v1"
+    outcomes: ClassVar = (AppointmentConfirmed,)
 
     appointment_id: Identifier
+    """Which appointment."""
     actor: Actor
+    """Its doctor."""
 
 
 class DeclineAppointment(AppointmentCommand):
     """The doctor turns a pending appointment down."""
 
     type: ClassVar[str] = "booking.appointment.decline.v1"
+    outcomes: ClassVar = (AppointmentDeclined,)
 
     appointment_id: Identifier
+    """Which appointment."""
     actor: Actor
+    """Its doctor."""
     reason_code: Identifier | None = None
+    """Why, as a code of the platform's own: no free text."""
 
 
 class CancelAppointment(AppointmentCommand):
     """A party calls an open appointment off."""
 
     type: ClassVar[str] = "booking.appointment.cancel.v1"
+    outcomes: ClassVar = (AppointmentCancelled,)
 
     appointment_id: Identifier
+    """Which appointment."""
     actor: Actor
+    """Its patient, its doctor, or an administrator."""
     reason_code: Identifier | None = None
+    """Why, as a code of the platform's own: no free text."""
 
 
 class ProposeReschedule(AppointmentCommand):
     """The doctor asks the patient to come at another time. Both times are held until the patient answers."""
 
     type: ClassVar[str] = "booking.appointment.propose_reschedule.v1"
+    outcomes: ClassVar = (AppointmentRescheduleProposed,)
 
     appointment_id: Identifier
     """Which appointment."""
@@ -203,6 +153,7 @@ class AcceptReschedule(AppointmentCommand):
     """The patient takes the proposed time: the appointment is confirmed there, and the old time is free."""
 
     type: ClassVar[str] = "booking.appointment.accept_reschedule.v1"
+    outcomes: ClassVar = (AppointmentRescheduled,)
 
     appointment_id: Identifier
     """Which appointment."""
@@ -214,6 +165,7 @@ class RejectReschedule(AppointmentCommand):
     """The patient does not take the proposed time: the appointment is as it was before, and the proposed time is free."""
 
     type: ClassVar[str] = "booking.appointment.reject_reschedule.v1"
+    outcomes: ClassVar = (AppointmentRescheduleRejected,)
 
     appointment_id: Identifier
     """Which appointment."""
@@ -225,6 +177,7 @@ class WithdrawReschedule(AppointmentCommand):
     """The doctor takes the proposal back: the appointment is as it was before, and the proposed time is free."""
 
     type: ClassVar[str] = "booking.appointment.withdraw_reschedule.v1"
+    outcomes: ClassVar = (AppointmentRescheduleWithdrawn,)
 
     appointment_id: Identifier
     """Which appointment."""
@@ -236,6 +189,7 @@ class CompleteAppointment(AppointmentCommand):
     """It took place: the doctor says so, or the system when a session for it ends."""
 
     type: ClassVar[str] = "booking.appointment.complete.v1"
+    outcomes: ClassVar = (AppointmentCompleted,)
 
     appointment_id: Identifier
     """Which appointment."""
@@ -247,6 +201,7 @@ class MarkNoShow(AppointmentCommand):
     """It did not take place: the doctor says so, or the system when nobody came."""
 
     type: ClassVar[str] = "booking.appointment.mark_no_show.v1"
+    outcomes: ClassVar = (AppointmentNoShow,)
 
     appointment_id: Identifier
     """Which appointment."""
@@ -260,20 +215,26 @@ class ExpireAppointment(AppointmentCommand):
     """The sweep closes an appointment whose deadline has passed."""
 
     type: ClassVar[str] = "booking.appointment.expire.v1"
+    outcomes: ClassVar = (AppointmentExpired,)
     from_sweep: ClassVar[bool] = True
 
     appointment_id: Identifier
+    """Which appointment."""
     actor: Actor | None = None
+    """The system, if anybody is named."""
 
 
 class WarnAppointmentExpiry(AppointmentCommand):
     """The sweep announces that a pending appointment will soon expire."""
 
     type: ClassVar[str] = "booking.appointment.warn_expiry.v1"
+    outcomes: ClassVar = (AppointmentExpiring,)
     from_sweep: ClassVar[bool] = True
 
     appointment_id: Identifier
+    """Which appointment."""
     actor: Actor | None = None
+    """The system, if anybody is named."""
 
 
 class TimeOffCommand(Command):
@@ -281,6 +242,7 @@ class TimeOffCommand(Command):
 
     entity: ClassVar[str] = "time_off"
     id_field: ClassVar[str] = "time_off_id"
+    rejection: ClassVar[EventModel] = TimeOffRejected
 
     time_off_id: Identifier
     """Which time off."""
@@ -294,6 +256,7 @@ class BlockTimeOff(TimeOffCommand):
     """Hold an interval in which the doctor sees nobody. No appointment may hold a part of it."""
 
     type: ClassVar[str] = "booking.time_off.block.v1"
+    outcomes: ClassVar = (TimeOffBlocked,)
 
     starts_at: UtcTime
     """When it starts."""
@@ -312,19 +275,4 @@ class UnblockTimeOff(TimeOffCommand):
     """Free the interval again."""
 
     type: ClassVar[str] = "booking.time_off.unblock.v1"
-
-
-BookingCommand = BookAppointment | ConfirmAppointment | DeclineAppointment | CancelAppointment | ExpireAppointment | WarnAppointmentExpiry
-
-#: The commands that the booking service decides, by type.
-BOOKING_COMMANDS: dict[str, type[Command]] = {
-    command.type: command
-    for command in (
-        BookAppointment,
-        ConfirmAppointment,
-        DeclineAppointment,
-        CancelAppointment,
-        ExpireAppointment,
-        WarnAppointmentExpiry,
-    )
-}
+    outcomes: ClassVar = (TimeOffUnblocked,)

@@ -1,0 +1,39 @@
+"""Every message of the mesh: what is published as the contract is what stands here.
+
+A service's module lists its commands and its events; that it lists them all, each with its model, is tested.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared.messages.booking import BOOKING_COMMANDS, BOOKING_EVENTS
+from shared.messages.fields import Command, EventData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceMessages:
+    """What one service takes and publishes.
+
+    Attributes:
+        service: its name: the second part of its topics' names, and the first word of its types.
+        commands: by type.
+        events: by type.
+    """
+
+    service: str
+    commands: Mapping[str, type[Command]]
+    events: Mapping[str, type[EventData]]
+
+
+REGISTRY: Final = (ServiceMessages(service="booking", commands=BOOKING_COMMANDS, events=BOOKING_EVENTS),)
+
+#: All commands of all services, by type.
+COMMANDS: Final[Mapping[str, type[Command]]] = {type_: command for messages in REGISTRY for type_, command in messages.commands.items()}
+#: All events of all services, by type.
+EVENTS: Final[Mapping[str, type[EventData]]] = {type_: event for messages in REGISTRY for type_, event in messages.events.items()}
+
+
+def service_of(type_: str) -> str:
+    """The service whose commands or events have this type: its first word."""
+    return type_.partition(".")[0]
