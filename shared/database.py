@@ -1,5 +1,7 @@
 """Connections to PostgreSQL: one engine for each process, in the role of its service."""
 
+import os
+import socket
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -39,6 +41,7 @@ _LOOKUPS_ONLY: Final = {
 }
 
 
+_MAX_APPLICATION_NAME: Final = 63
 #: Up to so many rows the round trip counts for more than the rows.
 _FEW_ROWS: Final = 50
 
@@ -52,6 +55,12 @@ def role_of(service: str) -> str:
     return f"caremesh_{service}"
 
 
+@cache
+def process_name() -> str:
+    """This process as others can find it: ``process id@host``."""
+    return f"{os.getpid()}@{socket.gethostname()}"
+
+
 def create_engine(settings: Settings, service: str | None = None, *, connections: int = 4) -> AsyncEngine:
     """Make an engine.
 
@@ -62,7 +71,8 @@ def create_engine(settings: Settings, service: str | None = None, *, connections
     """
     url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+asyncpg")
     server_settings = {
-        "application_name": f"caremesh-{service or 'admin'}",
+        # Whoever looks for the holder of a lock finds the process. PostgreSQL keeps so many bytes of a name.
+        "application_name": f"caremesh-{service or 'admin'} {process_name()}"[:_MAX_APPLICATION_NAME],
         "idle_in_transaction_session_timeout": f"{_IDLE_IN_TRANSACTION_SECONDS}s",
         "statement_timeout": f"{_STATEMENT_SECONDS}s",
         # A worker whose machine vanished must not keep its locks for the two hours that TCP waits by default.

@@ -4,6 +4,7 @@ So a time-out takes its place in the same log as the human action that it races 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared import sweep_runs
 from shared.codec.encode import encode_command, source_of
+from shared.database import process_name
 from shared.messages.fields import Command
 from shared.path.backoff import Backoff
-from shared.path.errors import DATABASE_ERRORS
-from shared.path.locks import lock_key
+from shared.path.errors import DATABASE_ERRORS, describe
 from shared.path.publisher import Publisher
 
 #: How far ahead a sweep looks, and how often.
@@ -32,6 +34,9 @@ _DOUBLING_ATTEMPTS: Final = 6
 _MAX_IDENTIFIER: Final = 128
 #: A leader whose process was stopped loses its session, and so the lead.
 _STOPPED_LEADER_SECONDS: Final = 10
+#: A leader that finds nothing notes so often that it looked.
+_NOTE_INTERVAL_SECONDS: Final = 5
+_BY_HAND_POLL_SECONDS: Final = 0.2
 
 _log = structlog.get_logger()
 
@@ -96,10 +101,31 @@ def command_id(action: str, due: Due, attempt: int) -> str:
     return f"{action}:{blake2b(due.entity_id.encode(), digest_size=16).hexdigest()}:{due.version}:{attempt}"
 
 
+class SweepLedElsewhereError(Exception):
+    """Somebody else runs the sweep, and has the lead.
+
+    Attributes:
+        holder: who, as its connection calls itself.
+    """
+
+    def __init__(self, holder: str) -> None:
+        """Name the holder."""
+        super().__init__(f"The lead is held by {holder}.")
+        self.holder = holder
+
+
 class Sweeper:
     """Runs one sweep, as long as no other worker does."""
 
-    def __init__(self, sweep: Sweep, *, engine: AsyncEngine, publisher: Publisher, topic: str) -> None:
+    def __init__(
+        self,
+        sweep: Sweep,
+        *,
+        engine: AsyncEngine,
+        publisher: Publisher,
+        topic: str,
+        tell: Callable[[Due, str], None] = lambda _due, _identifier: None,
+    ) -> None:
         """Make it.
 
         Args:
@@ -107,14 +133,19 @@ class Sweeper:
             engine: in the service's role.
             publisher: of commands.
             topic: the service's commands topic.
+            tell: is told of each command that was published: for what, and its id.
         """
         self._sweep = sweep
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._publisher = publisher
         self._topic = topic
+        self._tell = tell
         self._woken = asyncio.Event()
         #: What was published and is still due: entity and version → the last attempt.
         self._published: dict[tuple[str, int], int] = {}
+        #: How many commands the pass that goes on has published.
+        self._count = 0
+        self._noted_at = -float(_NOTE_INTERVAL_SECONDS)
 
     def learn(self, deadline: datetime) -> None:
         """Hear of a new deadline; one that comes before the next look is not slept over."""
@@ -136,18 +167,48 @@ class Sweeper:
                 _log.warning("Sweep lost its connection, trying again", sweep=self._sweep.name, error=type(error).__name__)
                 await backoff.wait()
 
+    async def run_once(self, *, wait_seconds: float, alone: bool = True) -> int:
+        """Publish for everything that is due now, by hand.
+
+        Args:
+            wait_seconds: how long to wait for the lead at the most.
+            alone: ``False``: beside whoever leads. It does no harm: both publish the same ids.
+
+        Returns:
+            How many commands were published.
+
+        Raises:
+            SweepLedElsewhereError: somebody else has the lead.
+        """
+        give_up_at = time.monotonic() + wait_seconds
+        async with self._engine.connect() as connection:
+            while alone and not await self._leads(connection):
+                if time.monotonic() >= give_up_at:
+                    holder = await sweep_runs.leader(connection, self._sweep.service, self._sweep.name)
+                    raise SweepLedElsewhereError(holder or "somebody who has just gone")
+                await asyncio.sleep(_BY_HAND_POLL_SECONDS)
+            # The lead ends with the session, and the session with the engine.
+            await self._pass(connection, datetime.now(UTC))
+            await self._note(connection)
+        return self._count
+
     async def _win(self, connection: AsyncConnection) -> None:
         await connection.execute(text(f"SET idle_session_timeout = '{_STOPPED_LEADER_SECONDS}s'"))
-        key = lock_key(self._sweep.service, f"sweep:{self._sweep.name}")
-        while not (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})).scalar():
+        while not await self._leads(connection):
             # Nobody tells when the leader dies: a lock in a database cannot be awaited without holding up its session.
             await asyncio.sleep(HORIZON.total_seconds())
+
+    async def _leads(self, connection: AsyncConnection) -> bool:
+        key = sweep_runs.leader_lock(self._sweep.service, self._sweep.name)
+        return bool((await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})).scalar())
 
     async def _lead(self, connection: AsyncConnection) -> None:
         while True:
             self._woken.clear()
             look_again_at = datetime.now(UTC) + HORIZON
             woken = await self._pass(connection, look_again_at)
+            if self._count > 0 or time.monotonic() - self._noted_at >= _NOTE_INTERVAL_SECONDS:
+                await self._note(connection)
             if not woken:
                 await self._woken_before(look_again_at)
 
@@ -157,6 +218,7 @@ class Sweeper:
         Returns:
             Whether it was cut short by news of an earlier deadline.
         """
+        self._count = 0
         still_due: dict[tuple[str, int], int] = {}
         after: tuple[datetime, str] | None = None
         while True:
@@ -190,6 +252,7 @@ class Sweeper:
 
     async def _publish(self, dues: Sequence[Due], now: datetime, still_due: dict[tuple[str, int], int]) -> None:
         messages = []
+        published: list[tuple[Due, str]] = []
         for due in dues:
             key = (due.entity_id, due.version)
             attempt = attempt_at(now - due.deadline)
@@ -200,6 +263,18 @@ class Sweeper:
             identifier = command_id(self._sweep.action, due, attempt)
             message = encode_command(due.command, topic=self._topic, source=source_of(self._sweep.service), identifier=identifier)
             messages.append(message)
+            published.append((due, identifier))
         await self._publisher.publish(messages)
+        self._count += len(messages)
+        for due, identifier in published:
+            self._tell(due, identifier)
         if messages:
             _log.debug("Sweep published", sweep=self._sweep.name, commands=len(messages))
+
+    async def _note(self, connection: AsyncConnection) -> None:
+        """Note that it looked. What people are told about a sweep must not keep it from its work."""
+        self._noted_at = time.monotonic()
+        try:
+            await sweep_runs.note(connection, self._sweep.name, ran_by=process_name(), published=self._count)
+        except DATABASE_ERRORS as error:
+            _log.warning("Sweep's run not noted", sweep=self._sweep.name, error=describe(error))

@@ -31,12 +31,15 @@ from shared.messages.booking import AppointmentStatus, BookAppointment, BookingC
 from shared.messages.fields import Modality, Role
 from shared.path.decisions import define_tables
 from shared.path.service import Parties
+from shared.sweep_runs import define_table as sweep_runs_table
 from shared.sweeps import PAGE
 
 SCHEMA: Final = "booking"
 metadata: Final = MetaData(schema=SCHEMA)
 decisions, positions = define_tables(metadata)
+sweep_runs: Final = sweep_runs_table(metadata)
 
+_LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
 _HOLDS_SLOT: Final = "status IN ('pending', 'confirmed', 'reschedule_proposed')"
 _TIME: Final = DateTime(timezone=True)
 
@@ -94,9 +97,31 @@ _BY_ID: Final = text(
 ).bindparams(bindparam("ids", type_=ARRAY(Text)))
 
 
+#: So many of a doctor's appointments are shown at the most.
+SHOWN: Final = 100
+
+_HELD_BY_DOCTOR: Final = text(
+    f"""
+    SELECT {_SELECT_COLUMNS} FROM appointments AS held
+    WHERE doctor_id = :doctor_id AND {_HOLDS_SLOT} AND starts_at > clock_timestamp() - {_LONGEST} AND ends_at > clock_timestamp()
+    ORDER BY doctor_id, starts_at LIMIT {SHOWN}
+    """,
+).bindparams(bindparam("doctor_id", type_=Text))
+
+
+async def appointment(connection: Connection, appointment_id: str) -> Appointment | None:
+    """One appointment as it stands, for people to look at."""
+    rows = await fetch(connection, _BY_ID, {"ids": [appointment_id]})
+    return _appointment(rows[0]) if rows else None
+
+
+async def held_by_doctor(connection: Connection, doctor_id: str) -> list[Appointment]:
+    """What holds a doctor's time from now on, in its order, for people to look at."""
+    return [_appointment(row) for row in await fetch(connection, _HELD_BY_DOCTOR, {"doctor_id": doctor_id})]
+
+
 #: The bookings of a batch, column by column.
 _ASKED: Final = "string_to_array(:ids, chr(10)), string_to_array(:doctors, chr(10)), string_to_array(:patients, chr(10)), :starts, :ends"
-_LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
 
 # Plans are made once, often while the tables are empty and every index looks as good as the next. The order in each subquery
 # ties it to the one index that stays right when they are full.

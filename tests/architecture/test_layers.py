@@ -21,6 +21,7 @@ MAY_WRITE_SQL = (
     "shared/path",
     # The lock that lets one worker sweep.
     "shared/sweeps.py",
+    "shared/sweep_runs.py",
     # Whether a server answers, and, for its owner, that it does not.
     "shared/embedded/postgres.py",
     "shared/embedded/readiness.py",
