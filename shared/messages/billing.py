@@ -109,7 +109,9 @@ class Money(Message):
     """An amount: integer minor units, such as cents, and an ISO 4217 code."""
 
     amount_minor: Annotated[int, Field(ge=0)]
+    """In minor units, such as cents."""
     currency: Currency
+    """An ISO 4217 code."""
 
 
 class BalanceChange(Message):

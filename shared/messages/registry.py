@@ -9,6 +9,7 @@ from typing import Final
 
 from shared.messages.booking import BOOKING_COMMANDS, BOOKING_EVENTS
 from shared.messages.fields import Command, EventData
+from shared.messages.notify import NOTIFY_COMMANDS, NOTIFY_EVENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,10 @@ class ServiceMessages:
     events: Mapping[str, type[EventData]]
 
 
-REGISTRY: Final = (ServiceMessages(service="booking", commands=BOOKING_COMMANDS, events=BOOKING_EVENTS),)
+REGISTRY: Final = (
+    ServiceMessages(service="booking", commands=BOOKING_COMMANDS, events=BOOKING_EVENTS),
+    ServiceMessages(service="notify", commands=NOTIFY_COMMANDS, events=NOTIFY_EVENTS),
+)
 
 #: All commands of all services, by type.
 COMMANDS: Final[Mapping[str, type[Command]]] = {type_: command for messages in REGISTRY for type_, command in messages.commands.items()}
