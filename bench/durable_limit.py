@@ -95,7 +95,7 @@ async def main(configuration: dict[str, Any]) -> None:
     """Write and publish all, and print when the clock started."""
     settings = Settings()
     watchdog = Watchdog(600)
-    publisher = Publisher(client_options(settings), watchdog)
+    publisher = Publisher(client_options(settings), watchdog, service="booking")
     await publisher.start()
     batches = await read_batches(configuration["source_url"], records=configuration["batch_records"], topic=configuration["events_topic"])
     connection = await asyncpg.connect(settings.database_url.get_secret_value())

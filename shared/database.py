@@ -211,6 +211,16 @@ def _parameter(table: Table, column: str) -> str:
     return f"{table.name}_{column}"
 
 
+async def check_answers(engine: AsyncEngine) -> None:
+    """Return when the database answers.
+
+    Raises:
+        SQLAlchemyError, asyncpg.PostgresError, OSError: it does not.
+    """
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))
+
+
 async def check_fitness(engine: AsyncEngine) -> None:
     """Check what the mesh's guarantees rest on.
 

@@ -15,6 +15,7 @@ from shared.codec.events import decode_event
 from shared.codec.record import OutgoingMessage, Record
 from shared.messages.fields import EventData
 from shared.messages.notify import About, ParameterValue, Priority, SendNotification, Template
+from shared.metrics import count_notification_requests
 from shared.path.dead_letters import write_off
 from shared.path.pipeline import Handled
 
@@ -86,6 +87,7 @@ class NoticesHandler:
     async def handle(self, records: Sequence[Record]) -> Handled:
         """The requests that these events cause, and dead letters for what cannot be read."""
         messages: list[OutgoingMessage] = []
+        templates: list[Template] = []
         for record in records:
             decoded = decode_event(record, self._events)
             if isinstance(decoded, Unreadable):
@@ -95,7 +97,10 @@ class NoticesHandler:
             elif isinstance(decoded, Received):
                 event = cast("EventData", decoded.content)
                 self._seen(event)
-                messages += [self._request(decoded, event, notice) for notice in self._notices_of(event)]
+                notices = self._notices_of(event)
+                templates += [notice.template for notice in notices]
+                messages += [self._request(decoded, event, notice) for notice in notices]
+        count_notification_requests(self._service, templates)
         return Handled(messages, {(record.topic, record.partition): record.offset + 1 for record in records})
 
     def _request(self, received: Received, event: EventData, notice: Notice) -> OutgoingMessage:

@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     handler_deadline_seconds: float = Field(
         default=60, ge=5, le=3_600, description="A batch that hangs for longer ends its process, so that another can take over."
     )
+    health_host: str = Field(default="127.0.0.1", description="Where /healthz, /readyz and /metrics are served; in a container 0.0.0.0.")
+    health_port: int = Field(
+        default=0, ge=0, le=65_535, description="Of /healthz, /readyz and /metrics; 0, or one that is taken: a free one."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_json: bool = Field(default=False, description="One JSON object per log line instead of coloured text.")
 

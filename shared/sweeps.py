@@ -20,6 +20,7 @@ from shared import sweep_runs
 from shared.codec.encode import encode_command, source_of
 from shared.database import process_name
 from shared.messages.fields import Command
+from shared.metrics import SweepMetrics
 from shared.path.backoff import Backoff
 from shared.path.errors import DATABASE_ERRORS, describe
 from shared.path.publisher import Publisher
@@ -140,6 +141,7 @@ class Sweeper:
         self._publisher = publisher
         self._topic = topic
         self._tell = tell
+        self._metrics = SweepMetrics(sweep.name)
         self._woken = asyncio.Event()
         #: What was published and is still due: entity and version → the last attempt.
         self._published: dict[tuple[str, int], int] = {}
@@ -223,6 +225,7 @@ class Sweeper:
         after: tuple[datetime, str] | None = None
         while True:
             page = await self._sweep.find(connection, until, after)
+            self._metrics.looked()
             if await self._publish_page(page, still_due):
                 return True
             if len(page) < PAGE:
@@ -253,10 +256,13 @@ class Sweeper:
     async def _publish(self, dues: Sequence[Due], now: datetime, still_due: dict[tuple[str, int], int]) -> None:
         messages = []
         published: list[tuple[Due, str]] = []
+        first = []
         for due in dues:
             key = (due.entity_id, due.version)
             attempt = attempt_at(now - due.deadline)
             still_due[key] = attempt
+            if key not in self._published:
+                first.append(due.deadline)
             if self._published.get(key) == attempt:
                 continue
             self._published[key] = attempt
@@ -265,6 +271,8 @@ class Sweeper:
             messages.append(message)
             published.append((due, identifier))
         await self._publisher.publish(messages)
+        published_at = datetime.now(UTC)
+        self._metrics.published((published_at - deadline).total_seconds() for deadline in first)
         self._count += len(messages)
         for due, identifier in published:
             self._tell(due, identifier)

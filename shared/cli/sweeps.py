@@ -158,7 +158,7 @@ def _led_elsewhere(name: str, holder: str, *, as_json: bool) -> None:
 async def _run_once(settings: Settings, sweep: Sweep, tell: Callable[[Due, str], None], *, wait_seconds: float, alone: bool) -> int:
     engine = create_engine(settings, sweep.service, connections=1)
     watchdog = Watchdog(settings.handler_deadline_seconds)
-    publisher = Publisher(client_options(settings), watchdog)
+    publisher = Publisher(client_options(settings), watchdog, service=sweep.service)
     try:
         await publisher.start()
         sweeper = Sweeper(sweep, engine=engine, publisher=publisher, topic=commands_topic(settings.topic_prefix, sweep.service), tell=tell)

@@ -9,7 +9,9 @@ import structlog
 from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.database import check_fitness, create_engine
+from shared.database import check_answers, check_fitness, create_engine
+from shared.health import Health
+from shared.health_server import HealthServer
 from shared.kafka_client import client_options
 from shared.path.backoff import Backoff
 from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, describe
@@ -35,11 +37,12 @@ class Resources:
     publisher: Publisher
     log_ends: KafkaLogEnds
     watchdog: Watchdog
+    health: Health
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings, service: str) -> AsyncIterator[Resources]:
-    """Connect to the database and to Kafka, and disconnect at the end.
+async def open_resources(settings: Settings, service: str, consumer_group: str) -> AsyncIterator[Resources]:
+    """Serve the process's health, connect to the database and to Kafka, and end all that at the end.
 
     Raises:
         DatabaseUnfitError: the database is set up in a way that the guarantees do not hold on.
@@ -47,13 +50,17 @@ async def open_resources(settings: Settings, service: str) -> AsyncIterator[Reso
     watchdog = Watchdog(settings.handler_deadline_seconds)
     engine = create_engine(settings, service)
     rescuer = create_engine(settings, connections=1)
-    publisher = Publisher(client_options(settings), watchdog)
+    publisher = Publisher(client_options(settings), watchdog, service=service)
     log_ends = KafkaLogEnds(client_options(settings), publisher.partitions_of)
+    health = Health(consumer_group, watchdog, partial(check_answers, rescuer))
+    server = HealthServer(settings, health)
+    server.start()
     try:
-        await _until_it_answers("The database", partial(check_fitness, engine))
-        await _until_it_answers("Kafka", publisher.start)
-        yield Resources(engine, rescuer, publisher, log_ends, watchdog)
+        await _until_it_answers("The database", partial(check_fitness, engine), health)
+        await _until_it_answers("Kafka", publisher.start, health)
+        yield Resources(engine, rescuer, publisher, log_ends, watchdog, health)
     finally:
+        server.stop()
         await log_ends.stop()
         await publisher.stop()
         await engine.dispose()
@@ -61,7 +68,7 @@ async def open_resources(settings: Settings, service: str) -> AsyncIterator[Reso
         watchdog.stop()
 
 
-async def _until_it_answers(what: str, attempt: Callable[[], Awaitable[None]]) -> None:
+async def _until_it_answers(what: str, attempt: Callable[[], Awaitable[None]], health: Health) -> None:
     """Wait for a server that is not there yet: at a common start, nobody says who comes first.
 
     Raises:
@@ -75,6 +82,7 @@ async def _until_it_answers(what: str, attempt: Callable[[], Awaitable[None]]) -
             if classify(error) is Failure.FATAL:
                 message = f"{what} refuses this process: {describe(error)}. Check its address and credentials, and run `caremesh migrate`."
                 raise FatalError(message) from error
+            health.waits_for(f"{what} cannot be reached: {describe(error)}.")
             _log.warning(f"{what} cannot be reached for now, trying again", error=describe(error))
         await backoff.wait()
 

@@ -1,15 +1,16 @@
-"""Setting a record aside: a line in the log, and the message for the dead letter topic."""
+"""Setting a record aside: a line in the log, a count, and the message for the dead letter topic."""
 
 import structlog
 
 from shared.codec.dead_letters import DeadLetter, encode_dead_letter
 from shared.codec.record import OutgoingMessage
+from shared.metrics import count_dead_letter
 
 _log = structlog.get_logger()
 
 
 def write_off(letter: DeadLetter, *, service: str, group: str) -> OutgoingMessage:
-    """Log where the record lies and why it is set aside, and make its dead letter.
+    """Log where the record lies and why it is set aside, count it, and make its dead letter.
 
     Args:
         letter: the record, and why.
@@ -18,4 +19,5 @@ def write_off(letter: DeadLetter, *, service: str, group: str) -> OutgoingMessag
     """
     record = letter.record
     _log.warning("Dead letter", reason=letter.reason, topic=record.topic, partition=record.partition, offset=record.offset)
+    count_dead_letter(service, record.topic, letter.reason)
     return encode_dead_letter(letter, service=service, group=group)

@@ -111,6 +111,11 @@ async def recall(connection: Connection, identities: Collection[Identity]) -> di
 DecisionRow = tuple[str, str, str, bytes, str, int, int, str, bytes, datetime]
 
 
+def outcome_of(row: DecisionRow) -> str:
+    """The type of the first event, and the reason of a refusal."""
+    return row[7]
+
+
 # Every part of one statement sees the rows as they were before it: so it tells what it found, too.
 _ADVANCE = Concluding(
     writing="""advanced AS (

@@ -19,9 +19,10 @@ from shared.codec.dead_letters import DeadLetter, Stage, UndecidableReason, dead
 from shared.codec.decode import Received
 from shared.codec.record import OutgoingMessage, Record
 from shared.messages.events import Event
+from shared.metrics import DecisionMetrics, retries
 from shared.path.backoff import Backoff
 from shared.path.dead_letters import write_off
-from shared.path.decisions import Positions
+from shared.path.decisions import Positions, outcome_of
 from shared.path.errors import Failure, FatalError, classify, describe
 from shared.path.hearing import Hearing
 from shared.path.intake import Decoded, Intake
@@ -77,6 +78,8 @@ class Handler(Generic[State]):
         self._hearing = hearing
         self._consumer_group = consumer_group
         self._watchdog = watchdog
+        self._metrics = DecisionMetrics(service.name)
+        self._retries = retries(service.name, "decide")
         #: Left by the last batch, in order.
         self._carried: list[Decoded] = []
         self._pause_seconds = 0.0
@@ -123,7 +126,7 @@ class Handler(Generic[State]):
         self._carried = left
         await self._listen(decoded, left, outcome)
         self._log(outcome.events)
-        return Handled(messages, {**reached, **first})
+        return Handled(messages, {**reached, **first}, partial(self._metrics.published, outcome.log_times))
 
     async def _listen(self, decoded: Sequence[Decoded], left: Sequence[Decoded], outcome: "_Outcome") -> None:
         if not self._service.hears:
@@ -195,6 +198,7 @@ class Handler(Generic[State]):
                     raise FatalError(message) from error
                 if failure not in passing:
                     raise
+                self._retries.inc()
                 _log.warning("Batch failed for now, trying again", error=describe(error))
             await backoff.wait()
 
@@ -209,8 +213,9 @@ class Handler(Generic[State]):
             behind = {}
         now = {index: received for index, received in commands.items() if index not in behind} if behind else commands
         outcome = await self._transactions.decide(now, lambda more: self._positions(decoded, [*left, *behind.values(), *more]), must=must)
+        self._metrics.decided(map(outcome_of, outcome.rows), outcome.log_times, records=len(outcome.answers))
         answers = [outcome.answers.get(index) if index in commands else () for index in range(len(decoded))]
-        return _Outcome(answers, list(outcome.events), list(outcome.unheard))
+        return _Outcome(answers, list(outcome.events), list(outcome.unheard), list(outcome.log_times))
 
     async def _set_aside(self, decoded: Decoded, error: Exception, left: Sequence[Decoded]) -> "_Outcome":
         """Make a dead letter of the one record that cannot be decided, unless that happens too often."""
@@ -231,7 +236,7 @@ class Handler(Generic[State]):
         await self._patiently(partial(self._transactions.decide, {}, lambda _: positions), passing=_PASSING_ALONE)
         # Only the kind of the error: its words may repeat what was in the record.
         message = f"The service failed on this record alone: {type(error).__name__}."
-        return _Outcome([DeadLetter(record, Stage.TASK_PUT, UndecidableReason.HANDLER_FAILED, message)], [], [])
+        return _Outcome([DeadLetter(record, Stage.TASK_PUT, UndecidableReason.HANDLER_FAILED, message)], [], [], [])
 
     def _log(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -247,9 +252,12 @@ class _Outcome:
     answers: list[Answer | None]
     events: list[Event]
     unheard: list[Received]
+    log_times: list[int]
 
     def __add__(self, other: "_Outcome") -> "_Outcome":
-        return _Outcome(self.answers + other.answers, self.events + other.events, self.unheard + other.unheard)
+        return _Outcome(
+            self.answers + other.answers, self.events + other.events, self.unheard + other.unheard, self.log_times + other.log_times
+        )
 
 
 def positions_after(decoded: Sequence[Decoded]) -> Positions:

@@ -5,6 +5,8 @@ submit ──► decide, commit ──► publish, awaited ──► acknowledge
 """
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,10 +26,12 @@ class Handled:
     Attributes:
         messages: to publish, in order.
         positions: the next offset of each partition before which all is decided, once the messages are published.
+        when_published: called once they are.
     """
 
     messages: list[OutgoingMessage]
     positions: Positions
+    when_published: Callable[[], None] = lambda: None
 
 
 class BatchHandler(Protocol):
@@ -56,7 +60,8 @@ class Pipeline:
         self._decided: asyncio.Queue[Handled] = asyncio.Queue(maxsize=1)
         self._idle = asyncio.Event()
         self._idle.set()
-        self._in_flight = 0
+        #: Since when each batch in decision or in publication is, in order.
+        self._begun: deque[float] = deque()
 
     @property
     def carries(self) -> bool:
@@ -70,12 +75,13 @@ class Pipeline:
 
     async def submit(self, records: Sequence[Record]) -> None:
         """Decide a batch and hand it on to be published; waits while a decided batch is still waiting."""
-        self._in_flight += 1
+        self._begun.append(time.monotonic())
         self._idle.clear()
         try:
             await self._decided.put(await self._handler.handle(records))
         except BaseException:
-            self._done()
+            self._begun.pop()
+            self._rest()
             raise
 
     async def run(self) -> None:
@@ -83,14 +89,19 @@ class Pipeline:
         while True:
             handled = await self._decided.get()
             await self._publisher.publish(handled.messages)
+            handled.when_published()
             await self._acknowledge(handled.positions)
-            self._done()
+            self._begun.popleft()
+            self._rest()
 
     async def drained(self) -> None:
         """Wait until nothing is in decision or in publication."""
         await self._idle.wait()
 
-    def _done(self) -> None:
-        self._in_flight -= 1
-        if self._in_flight == 0:
+    def in_hand_seconds(self) -> float:
+        """For how long the oldest batch is in decision or in publication; 0 when there is none."""
+        return time.monotonic() - self._begun[0] if self._begun else 0.0
+
+    def _rest(self) -> None:
+        if not self._begun:
             self._idle.set()

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.codec.record import OutgoingMessage
+from shared.metrics import retries
 from shared.path.backoff import Backoff
 from shared.path.watchdog import Watchdog
 from shared.topics import fallback_partition, partition_of
@@ -26,9 +27,16 @@ _log = structlog.get_logger()
 class Publisher:
     """Publishes messages in order, and returns when the brokers have them all."""
 
-    def __init__(self, client_options: dict[str, Any], watchdog: Watchdog) -> None:
-        """Make it; nothing is connected yet."""
+    def __init__(self, client_options: dict[str, Any], watchdog: Watchdog, *, service: str) -> None:
+        """Make it; nothing is connected yet.
+
+        Args:
+            client_options: how to reach the brokers.
+            watchdog: ends the process when an attempt hangs.
+            service: whose retries are counted.
+        """
         self._client_options = client_options
+        self._retries = retries(service, "publish")
         self._watchdog = watchdog
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
@@ -60,6 +68,7 @@ class Publisher:
                     producer = await self._connected()
                     await self._attempt(producer, messages)
             except KafkaError as error:
+                self._retries.inc()
                 _log.warning("Publishing failed for now, trying again", error=repr(error), messages=len(messages))
                 # A batch given up leaves a gap in an idempotent producer's sequence; a new producer has none.
                 if producer is not None:

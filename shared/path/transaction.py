@@ -43,11 +43,15 @@ class Outcome(NamedTuple):
         answers: for each command that was not left.
         events: the new ones, for the logs.
         unheard: what was left because this service may not have heard yet of what it names.
+        rows: of the new decisions.
+        log_times: of the records that these were taken on, in milliseconds since 1970.
     """
 
     answers: Mapping[int, Answer]
     events: Sequence[Event]
     unheard: Sequence[Received]
+    rows: Sequence[DecisionRow]
+    log_times: Sequence[int]
 
 
 @dataclass(slots=True)
@@ -56,6 +60,7 @@ class _Decided:
 
     answers: dict[int, Answer] = field(default_factory=dict)
     rows: list[DecisionRow] = field(default_factory=list)
+    log_times: list[int] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     unheard: list[Received] = field(default_factory=list)
     #: The keys of what is unheard: nothing later of theirs may overtake it.
@@ -119,7 +124,7 @@ class Transactions(Generic[State]):
             except PartiesAppearedError:
                 continue
             self._seen |= {place: max(offset, self._seen.get(place, 0)) for place, offset in written.items()}
-            return Outcome(decided.answers, decided.events, decided.unheard)
+            return Outcome(decided.answers, decided.events, decided.unheard, decided.rows, decided.log_times)
         message = "Entities kept appearing while their locks were taken, ten times in a row."
         raise RuntimeError(message)
 
@@ -202,6 +207,7 @@ class Transactions(Generic[State]):
             packed = pack(messages)
             row_of[identity] = len(decided.rows)
             decided.rows.append(_row(received, consequences, packed, clock))
+            decided.log_times.append(received.record.timestamp)
             decided.events += [event for event in consequences if isinstance(event, Event)]
             decided.answers[index] = messages
         return decided

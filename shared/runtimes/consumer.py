@@ -1,7 +1,7 @@
 """The aiokafka runtime: one consumer of a group, polling batches into the path."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -10,11 +10,14 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.health import PartitionProgress
+from shared.metrics import MisroutedRecords
 from shared.path import decisions
 from shared.path.backoff import Backoff
 from shared.path.decisions import Positions
 from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, describe
 from shared.path.pipeline import Pipeline
+from shared.runtimes.in_hand import InHand
 from shared.runtimes.lost_decisions import check_nothing_was_lost
 
 _POLL_MILLISECONDS: Final = 500
@@ -46,10 +49,12 @@ class ConsumerRuntime:
         self._batch_max_records = batch_max_records
         self._session_timeout_seconds = session_timeout_seconds
         self._published: dict[TopicPartition, int] = {}
+        self._in_hand = InHand()
         self._to_commit = asyncio.Event()
         self._stopping = asyncio.Event()
         self._unchecked: set[TopicPartition] = set()
         self._consumer: Any = None
+        self._misrouted = MisroutedRecords(consumer_group, topics, self._partitions_of)
 
     def stop(self) -> None:
         """End after the batches in hand."""
@@ -58,7 +63,42 @@ class ConsumerRuntime:
     async def acknowledge(self, positions: Positions) -> None:
         """Note up to where all is done; these offsets are committed soon."""
         self._published |= {TopicPartition(*place): offset for place, offset in positions.items()}
+        self._in_hand.put_down(positions)
         self._to_commit.set()
+
+    def not_consuming(self) -> str:
+        """Why it takes nothing, as a sentence; empty when it does."""
+        if self._consumer is None:
+            return "It is joining its group."
+        if not self._consumer.assignment():
+            return "It has no partitions: the group is rebalancing, or has more members than partitions."
+        if self._unchecked:
+            return "Its new partitions are not compared with the database yet."
+        return ""
+
+    async def progress(self) -> Sequence[PartitionProgress]:
+        """The partitions that it holds; the brokers are asked where they end.
+
+        Raises:
+            KafkaError: they do not say.
+        """
+        if self._consumer is None:
+            return ()
+        ends = await self._consumer.end_offsets(self._consumer.assignment())
+        return [
+            PartitionProgress(place.topic, place.partition, await self._done_before(place), end)
+            for place, end in sorted(ends.items())
+            if place in self._consumer.assignment()
+        ]
+
+    async def _done_before(self, place: TopicPartition) -> int:
+        first = self._in_hand.first(place)
+        # Also behind what is no record: the end of a transaction lies in the log, too.
+        return int(await self._consumer.position(place)) if first is None else first
+
+    def _partitions_of(self, topic: str) -> int | None:
+        partitions = self._consumer.partitions_for_topic(topic)
+        return len(partitions) if partitions else None
 
     async def run(self, pipeline: Pipeline) -> None:
         """Consume until stopped.
@@ -88,6 +128,8 @@ class ConsumerRuntime:
             timeout_milliseconds = int(pipeline.pause_seconds * 1000) if pipeline.carries else _POLL_MILLISECONDS
             polled = await self._consumer.getmany(timeout_ms=timeout_milliseconds, max_records=self._batch_max_records)
             records = [record for partition_records in polled.values() for record in partition_records]
+            self._in_hand.take_up(polled)
+            self._misrouted.count(records)
             await self._check_new_partitions()
             if (records or pipeline.carries) and not self._unchecked:
                 await pipeline.submit(records)
@@ -162,6 +204,7 @@ class ConsumerRuntime:
         self._unchecked = set(partitions)
         # What was not committed when they were here before is behind by now; another member went on.
         self._published.clear()
+        self._in_hand.clear()
 
     async def _check_new_partitions(self) -> None:
         """Check that the database knows all that the group has committed in Kafka.

@@ -9,7 +9,7 @@ import asyncio
 import ssl
 import tempfile
 from collections import defaultdict, deque
-from collections.abc import Collection, Coroutine, Iterable
+from collections.abc import Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ import structlog
 from faust.types import EventT
 
 from shared.codec.record import Headers
+from shared.health import PartitionProgress
+from shared.metrics import MisroutedRecords
 from shared.path.decisions import Positions
 from shared.path.pipeline import Pipeline
 from shared.settings import Settings
@@ -58,6 +60,8 @@ class FaustRuntime:
         self._app = _make_app(settings, consumer_group, self._folder.name)
         source = self._app.topic(*topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         self._app.agent(source, name="processor")(self._take)
+        self._started = False
+        self._misrouted = MisroutedRecords(consumer_group, topics, self._partitions_of)
 
     def stop(self) -> None:
         """End after the batches in hand."""
@@ -69,6 +73,43 @@ class FaustRuntime:
             in_hand = self._in_hand[place]
             while in_hand and in_hand[0].offset < position:
                 in_hand.popleft().event.ack()
+
+    def not_consuming(self) -> str:
+        """Why it takes nothing, as a sentence; empty when it does."""
+        if not self._started:
+            return "It is joining its group."
+        if not self._app.consumer.assignment():
+            return "It has no partitions: the group is rebalancing, or has more members than partitions."
+        return ""
+
+    async def progress(self) -> Sequence[PartitionProgress]:
+        """The partitions that it holds; the brokers are asked where they end.
+
+        Raises:
+            KafkaError: they do not say.
+        """
+        if not self._started:
+            return ()
+        places = sorted(self._app.consumer.assignment())
+        ends = await self._app.consumer.highwaters(*places) if places else {}
+        return [
+            PartitionProgress(place.topic, place.partition, await self._done_before(place, ends[place]), ends[place]) for place in places
+        ]
+
+    def _partitions_of(self, topic: str) -> int | None:
+        count: int | None = self._app.consumer.topic_partitions(topic)
+        return count
+
+    async def _done_before(self, place: Any, end: int) -> int:
+        """All but what is in hand, what Faust has read and holds for us, and what it has not read."""
+        consumer = self._app.consumer
+        committed, read = consumer._committed_offset[place], consumer._read_offset[place]  # noqa: SLF001 - nobody else knows them
+        position = int(await consumer.position(place))
+        held = self._in_hand[place.topic, place.partition] or (read is not None and (committed is None or read > committed))
+        if position >= end and not held:
+            # Also behind what is no record: the end of a transaction lies in the log, too.
+            return end
+        return int(committed or 0)
 
     async def run(self, pipeline: Pipeline, beside: Iterable[Coroutine[Any, Any, None]] = ()) -> None:
         """Process until stopped.
@@ -85,6 +126,7 @@ class FaustRuntime:
         stopping: asyncio.Task[Any] = asyncio.create_task(self._stopping.wait())
         try:
             await self._app.start()
+            self._started = True
             crashing: asyncio.Task[Any] = asyncio.create_task(self._app.wait_until_stopped())
             await asyncio.wait([*working, stopping, crashing], return_when=asyncio.FIRST_COMPLETED)
             for task in working:
@@ -125,6 +167,7 @@ class FaustRuntime:
                 batch.append(self._queue.get_nowait())
             for record in batch:
                 self._in_hand[record.topic, record.partition].append(record)
+            self._misrouted.count(batch)
             await pipeline.submit(batch)
 
 

@@ -35,7 +35,7 @@ async def run_processor(
         sweeps: what falls due.
     """
     consumer_group = f"{settings.topic_prefix}-{service}-processor"
-    async with open_resources(settings, service) as resources:
+    async with open_resources(settings, service, consumer_group) as resources:
         topic = commands_topic(settings.topic_prefix, service)
         sweepers = [Sweeper(sweep, engine=resources.engine, publisher=resources.publisher, topic=topic) for sweep in sweeps]
 
@@ -56,4 +56,5 @@ async def run_processor(
         retention = Retention(service, engine=resources.engine, retention_days=settings.decision_retention_days)
         on_termination(runtime.stop)
         pipeline = Pipeline(handler, resources.publisher, runtime.acknowledge)
+        resources.health.begin(runtime, pipeline)
         await runtime.run(pipeline, beside=[*(sweeper.run() for sweeper in sweepers), retention.run()])

@@ -17,7 +17,7 @@ async def run_consumer(settings: Settings, service: Service[State]) -> None:
         FatalError: nothing can be decided before somebody mends the set-up.
     """
     consumer_group = f"{settings.topic_prefix}-{service.name}"
-    async with open_resources(settings, service.name) as resources:
+    async with open_resources(settings, service.name, consumer_group) as resources:
         runtime = ConsumerRuntime(
             client_options(settings),
             topics=intake_of(service, settings.topic_prefix).keys(),
@@ -27,4 +27,5 @@ async def run_consumer(settings: Settings, service: Service[State]) -> None:
         )
         pipeline = Pipeline(make_handler(settings, service, resources, consumer_group), resources.publisher, runtime.acknowledge)
         on_termination(runtime.stop)
+        resources.health.begin(runtime, pipeline)
         await runtime.run(pipeline)

@@ -31,7 +31,7 @@ MakeSweeper = Callable[..., Sweeper]
 async def make_sweeper(settings: Settings, watchdog: Watchdog) -> AsyncIterator[MakeSweeper]:
     """Makes sweepers of ``appointments-expire``, each with a connection of its own."""
     await create_topics(settings)
-    publisher = Publisher(client_options(settings), watchdog)
+    publisher = Publisher(client_options(settings), watchdog, service="booking")
     engines: list[AsyncEngine] = []
 
     def make(*, tell: Callable[[Due, str], None] = lambda _due, _identifier: None) -> Sweeper:

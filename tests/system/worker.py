@@ -8,6 +8,7 @@ The product knows nothing of this: each fault wraps a part of it, in this proces
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -107,6 +108,21 @@ def stop_after_recall(partition: str) -> None:
     _replace(transaction.Transactions, "decide", decide_and_note)
 
 
+def hang_at_batch(number: str) -> None:
+    """Block the event loop at the n-th batch, so that nothing else in it goes on."""
+    submit = Pipeline.submit
+    seen = 0
+
+    async def submit_or_hang(self: Pipeline, records: Sequence[Record]) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == int(number):
+            threading.Event().wait()
+        await submit(self, records)
+
+    _replace(Pipeline, "submit", submit_or_hang)
+
+
 def commit_before_transaction(batch: str) -> None:
     """A mutant: offsets are committed before the batch is decided; and it dies between the two at the n-th batch."""
 
@@ -148,6 +164,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
     "kill_after_publish": partial(_at_publish, after=True),
     "stop_before_publish": partial(_at_publish, after=False, blow=_stop),
     "stop_in_copy": stop_in_copy,
+    "hang_at_batch": hang_at_batch,
     "stop_after_recall": stop_after_recall,
     "commit_before_transaction": commit_before_transaction,
     "no_recall": no_recall,
