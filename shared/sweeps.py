@@ -20,10 +20,12 @@ from shared import sweep_runs
 from shared.codec.encode import encode_command, source_of
 from shared.database import process_name
 from shared.messages.fields import Command
+from shared.messages.registry import service_of
 from shared.metrics import SweepMetrics
 from shared.path.backoff import Backoff
 from shared.path.errors import DATABASE_ERRORS, describe
 from shared.path.publisher import Publisher
+from shared.topics import commands_topic
 
 #: How far ahead a sweep looks, and how often.
 HORIZON: Final = timedelta(seconds=1)
@@ -124,7 +126,7 @@ class Sweeper:
         *,
         engine: AsyncEngine,
         publisher: Publisher,
-        topic: str,
+        topic_prefix: str,
         tell: Callable[[Due, str], None] = lambda _due, _identifier: None,
     ) -> None:
         """Make it.
@@ -133,13 +135,13 @@ class Sweeper:
             sweep: what to look for.
             engine: in the service's role.
             publisher: of commands.
-            topic: the service's commands topic.
+            topic_prefix: the beginning of the names of the topics that commands go to.
             tell: is told of each command that was published: for what, and its id.
         """
         self._sweep = sweep
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._publisher = publisher
-        self._topic = topic
+        self._topic_prefix = topic_prefix
         self._tell = tell
         self._metrics = SweepMetrics(sweep.name)
         self._woken = asyncio.Event()
@@ -267,8 +269,9 @@ class Sweeper:
                 continue
             self._published[key] = attempt
             identifier = command_id(self._sweep.action, due, attempt)
-            message = encode_command(due.command, topic=self._topic, source=source_of(self._sweep.service), identifier=identifier)
-            messages.append(message)
+            # Of what falls due here, another service may be the one to decide.
+            topic = commands_topic(self._topic_prefix, service_of(due.command.type))
+            messages.append(encode_command(due.command, topic=topic, source=source_of(self._sweep.service), identifier=identifier))
             published.append((due, identifier))
         await self._publisher.publish(messages)
         published_at = datetime.now(UTC)

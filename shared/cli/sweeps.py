@@ -24,7 +24,6 @@ from shared.path.watchdog import Watchdog
 from shared.settings import Settings
 from shared.sweep_runs import SweepRun
 from shared.sweeps import PAGE, Due, Sweep, Sweeper, SweepLedElsewhereError
-from shared.topics import commands_topic
 
 #: Deadlines further away than the longest that can be set are nobody's.
 _FAR_AHEAD: Final = timedelta(days=3_660)
@@ -161,7 +160,7 @@ async def _run_once(settings: Settings, sweep: Sweep, tell: Callable[[Due, str],
     publisher = Publisher(client_options(settings), watchdog, service=sweep.service)
     try:
         await publisher.start()
-        sweeper = Sweeper(sweep, engine=engine, publisher=publisher, topic=commands_topic(settings.topic_prefix, sweep.service), tell=tell)
+        sweeper = Sweeper(sweep, engine=engine, publisher=publisher, topic_prefix=settings.topic_prefix, tell=tell)
         return await sweeper.run_once(wait_seconds=wait_seconds, alone=alone)
     finally:
         await publisher.stop()

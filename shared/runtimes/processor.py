@@ -36,8 +36,9 @@ async def run_processor(
     """
     consumer_group = f"{settings.topic_prefix}-{service}-processor"
     async with open_resources(settings, service, consumer_group) as resources:
-        topic = commands_topic(settings.topic_prefix, service)
-        sweepers = [Sweeper(sweep, engine=resources.engine, publisher=resources.publisher, topic=topic) for sweep in sweeps]
+        sweepers = [
+            Sweeper(sweep, engine=resources.engine, publisher=resources.publisher, topic_prefix=settings.topic_prefix) for sweep in sweeps
+        ]
 
         def seen(event: EventData) -> None:
             for deadline in deadlines_of(event):

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.booking.app import rules_of
 from services.booking.sweeps import sweeps
 from shared import sweep_runs
-from shared.cli.sweeps import look
+from shared.cli.sweeps import SweepStatus, look
 from shared.database import create_engine, process_name
 from shared.kafka_client import client_options
 from shared.path.publisher import Publisher
@@ -36,8 +36,8 @@ async def make_sweeper(settings: Settings, watchdog: Watchdog) -> AsyncIterator[
 
     def make(*, tell: Callable[[Due, str], None] = lambda _due, _identifier: None) -> Sweeper:
         engines.append(create_engine(settings, "booking", connections=1))
-        topic = commands_topic(settings.topic_prefix, "booking")
-        return Sweeper(sweeps(rules_of(settings))[0], engine=engines[-1], publisher=publisher, topic=topic, tell=tell)
+        sweep = sweeps(rules_of(settings))[0]
+        return Sweeper(sweep, engine=engines[-1], publisher=publisher, topic_prefix=settings.topic_prefix, tell=tell)
 
     yield make
     for engine in engines:
@@ -65,8 +65,12 @@ async def book_two_long_ago(worker: Worker) -> None:
         await worker.handle(log.append(command, at=long_ago))
 
 
+async def look_at_booking(settings: Settings) -> list[SweepStatus]:
+    return [status for status in await look(settings) if status.service == "booking"]
+
+
 async def test_a_sweep_that_never_ran_has_no_last_run_and_no_leader(settings: Settings) -> None:
-    statuses = await look(settings)
+    statuses = await look_at_booking(settings)
     assert [(status.name, status.leader, status.last_run) for status in statuses] == [
         ("appointments-expire", None, None),
         ("appointments-warn", None, None),
@@ -79,10 +83,10 @@ async def test_a_leader_notes_that_it_looks_and_its_process_is_known(settings: S
     async with running(make_sweeper()):
 
         async def is_noted() -> bool:
-            return (await look(settings))[0].last_run is not None
+            return (await look_at_booking(settings))[0].last_run is not None
 
         await until(is_noted, "the leader notes that it looked")
-        status, other = await look(settings)
+        status, other = await look_at_booking(settings)
     assert status.leader == f"caremesh-booking {process_name()}"
     assert status.last_run is not None
     assert status.last_run.ran_by == process_name()
@@ -95,14 +99,14 @@ async def test_by_hand_everything_due_is_published_once_and_the_run_is_noted(
     settings: Settings, worker: Worker, make_sweeper: MakeSweeper
 ) -> None:
     await book_two_long_ago(worker)
-    expire, _ = await look(settings)
+    expire, _ = await look_at_booking(settings)
     assert (expire.due.count, expire.due.at_least, expire.due.next) == (2, False, None)
     told: list[str] = []
     assert await make_sweeper(tell=lambda due, _: told.append(due.entity_id)).run_once(wait_seconds=0) == 2
     assert sorted(told) == ["apt-1", "apt-2"]
     published = await read_all(settings.kafka_bootstrap_servers, commands_topic(settings.topic_prefix, "booking"))
     assert sorted(str(record.json["appointment_id"]) for record in published) == ["apt-1", "apt-2"]
-    run = (await look(settings))[0].last_run
+    run = (await look_at_booking(settings))[0].last_run
     assert run is not None
     assert (run.published, run.published_at) == (2, run.ran_at)
 
@@ -112,10 +116,10 @@ async def test_a_run_by_hand_that_finds_nothing_keeps_when_something_was_found(
 ) -> None:
     await book_two_long_ago(worker)
     await make_sweeper().run_once(wait_seconds=0)
-    before = (await look(settings))[0].last_run
+    before = (await look_at_booking(settings))[0].last_run
     async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         await sweep_runs.note(connection, "appointments-expire", ran_by="another", published=0)
-    after = (await look(settings))[0].last_run
+    after = (await look_at_booking(settings))[0].last_run
     assert before is not None
     assert after is not None
     assert (after.ran_by, after.published, after.published_at) == ("another", 2, before.published_at)
@@ -126,7 +130,7 @@ async def test_by_hand_the_holder_of_the_lead_is_named_and_nothing_is_published(
     async with running(make_sweeper()):
 
         async def is_led() -> bool:
-            return (await look(settings))[0].leader is not None
+            return (await look_at_booking(settings))[0].leader is not None
 
         await until(is_led, "somebody leads")
         with pytest.raises(SweepLedElsewhereError) as refused:
