@@ -99,8 +99,8 @@ class Health:
         self._waiting_for = "It is starting."
         self._consuming: Consuming | None = None
         self._working: Working | None = None
-        #: What was done altogether when it was last seen to grow, and when that was.
-        self._done = (-1, 0.0)
+        #: What was done altogether when records were first seen to wait, and when that was.
+        self._standing: tuple[int, float] | None = None
         self._examination: asyncio.Task[Report] | None = None
 
     def waits_for(self, sentence: str) -> None:
@@ -127,7 +127,7 @@ class Health:
             return Report([self._waiting_for])
         problems = [self._consuming.not_consuming(), self._hanging(self._working)]
         database, (kafka, progress) = await asyncio.gather(self._database_problem(), self._kafka_problem(self._consuming))
-        problems += [database, kafka or self._standstill(progress)]
+        problems += [database, kafka, self._standstill(progress)]
         return Report([problem for problem in problems if problem], progress)
 
     def _hanging(self, working: Working) -> str:
@@ -157,11 +157,14 @@ class Health:
 
     def _standstill(self, progress: Sequence[PartitionProgress]) -> str:
         """Whether records lie there, and none gets done: whatever the reason, even one that nobody has thought of."""
+        if not any(partition.lag for partition in progress):
+            self._standing = None
+            return ""
         done = sum(partition.done for partition in progress)
         now = time.monotonic()
-        if done != self._done[0] or not any(partition.lag for partition in progress):
-            self._done = (done, now)
-        seconds = now - self._done[1]
+        if self._standing is None or self._standing[0] != done:
+            self._standing = (done, now)
+        seconds = now - self._standing[1]
         if seconds <= STUCK_SECONDS:
             return ""
         return f"Records are waiting, and none has been done for {seconds:.0f} seconds."
