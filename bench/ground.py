@@ -39,6 +39,11 @@ class Stage:
         return self.settings.database_url.get_secret_value()
 
     @property
+    def database(self) -> str:
+        """Its database's name."""
+        return self.database_url.rpartition("/")[2]
+
+    @property
     def commands_topic(self) -> str:
         """Where booking's commands go."""
         return commands_topic(self.settings.topic_prefix, "booking")
@@ -116,18 +121,19 @@ class Ground:
 
     @asynccontextmanager
     async def stage(
-        self, name: str, *, pending_expiry_seconds: float = 86_400, expiry_warning_seconds: float = 7_200
+        self, name: str, *, template: str | None = None, pending_expiry_seconds: float = 86_400, expiry_warning_seconds: float = 7_200
     ) -> AsyncIterator[Stage]:
         """Fresh topics and a fresh database; both are removed at the end.
 
         Args:
             name: for people.
+            template: the name of the database to begin with a copy of; ``None``: empty tables.
             pending_expiry_seconds: a setting of the mesh.
             expiry_warning_seconds: a setting of the mesh.
         """
         number = next(self._numbers)
         database = f"bench{number:03}"
-        await self._execute(f"CREATE DATABASE {database}")
+        await self._execute(f"CREATE DATABASE {database}" + (f" TEMPLATE {template} STRATEGY file_copy" if template else ""))
         base = self._postgres.database_url.rpartition("/")[0]
         settings = Settings(
             home=self.home,
@@ -140,7 +146,8 @@ class Ground:
         )
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._execute, f"DROP DATABASE {database} WITH (FORCE)")
-            await migrate(settings, "booking", ROOT / "services" / "booking" / "migrations")
+            for migrations in sorted((ROOT / "services").glob("*/migrations")):
+                await migrate(settings, migrations.parent.name, migrations)
             # The broker's clock also stamps the outcomes: the one clock that all figures are read from.
             names = await create_topics(settings, [replace(topic, log_append_time=True) for topic in TOPICS])
             stack.push_async_callback(_delete_topics, settings, names)

@@ -122,9 +122,11 @@ async def measure_latency(ground: Ground, sizes: Sizes, steps: Steps) -> Latency
         label = f"round {number + 1} of {sizes.rounds}"
         for rate in sizes.latency_rates_per_second:
             with steps.step(f"latency, {label}: mesh at {rate:,}/s"):
-                of_mesh, value_bytes, headers_bytes = await _measure_mesh(ground, sizes, rate)
+                of_mesh, value_bytes, headers_bytes = await measure_mesh(ground, sizes, rate, sizes.latency_seconds)
             with steps.step(f"latency, {label}: echo at {rate:,}/s"):
-                of_echo = await _measure_echo(ground, sizes, rate, value_bytes, headers_bytes)
+                of_echo = await measure_echo(
+                    ground, sizes, rate, sizes.latency_seconds, value_bytes=value_bytes, headers_bytes=headers_bytes
+                )
             latency.mesh[rate].append(of_mesh)
             latency.echo[rate].append(of_echo)
             steps.say(
@@ -133,8 +135,8 @@ async def measure_latency(ground: Ground, sizes: Sizes, steps: Steps) -> Latency
     return latency
 
 
-async def _measure_mesh(ground: Ground, sizes: Sizes, rate: int) -> tuple[Distribution, int, int]:
-    """The latencies, and how large the outcomes are."""
+async def measure_mesh(ground: Ground, sizes: Sizes, rate: int, seconds: float) -> tuple[Distribution, int, int]:
+    """The latencies at a rate that is held for so long, and how large the outcomes are."""
     async with (
         ground.stage("latency of the mesh") as stage,
         Crew(stage.folder) as crew,
@@ -143,7 +145,7 @@ async def _measure_mesh(ground: Ground, sizes: Sizes, rate: int) -> tuple[Distri
         start_workers(crew, stage, 1)
         await wait_ready(crew, stage, groups={stage.consumer_group: 1})
         await warm_up(crew, stage, events)
-        result = await _run_client(crew, stage, sizes, rate, stage.events_topic)
+        result = await _run_client(crew, stage, sizes, rate, seconds)
         booked = next(outcome for outcome in await events.outcomes() if outcome.reason is None)
     if result["refused"] != result["expected_refused"]:
         message = (
@@ -153,7 +155,8 @@ async def _measure_mesh(ground: Ground, sizes: Sizes, rate: int) -> tuple[Distri
     return Distribution.of(result), booked.value_bytes, booked.headers_bytes
 
 
-async def _measure_echo(ground: Ground, sizes: Sizes, rate: int, value_bytes: int, headers_bytes: int) -> Distribution:
+async def measure_echo(ground: Ground, sizes: Sizes, rate: int, seconds: float, *, value_bytes: int, headers_bytes: int) -> Distribution:
+    """The latencies of a bare echo of messages of that size."""
     async with ground.stage("latency of the echo") as stage, Crew(stage.folder) as crew:
         configuration = {
             "bootstrap_servers": stage.settings.kafka_bootstrap_servers,
@@ -165,23 +168,23 @@ async def _measure_echo(ground: Ground, sizes: Sizes, rate: int, value_bytes: in
         }
         crew.start_module("echo", "bench.echo", configuration, {})
         await stage.settle()
-        return Distribution.of(await _run_client(crew, stage, sizes, rate, stage.events_topic))
+        return Distribution.of(await _run_client(crew, stage, sizes, rate, seconds))
 
 
-async def _run_client(crew: Crew, stage: Stage, sizes: Sizes, rate: int, outcomes_topic: str) -> dict[str, Any]:
+async def _run_client(crew: Crew, stage: Stage, sizes: Sizes, rate: int, seconds: float) -> dict[str, Any]:
     configuration = {
         "bootstrap_servers": stage.settings.kafka_bootstrap_servers,
         "commands_topic": stage.commands_topic,
-        "outcomes_topic": outcomes_topic,
+        "outcomes_topic": stage.events_topic,
         "partitions": stage.settings.topic_partitions,
         "rate_per_second": rate,
-        "seconds": sizes.latency_seconds,
+        "seconds": seconds,
         "warm_up_seconds": sizes.latency_warm_up_seconds,
         "doctors": sizes.doctors,
         "patients": sizes.patients,
     }
     client = crew.start_module("client", "bench.latency_client", configuration, {})
-    result = await client.result(sizes.latency_seconds + 120)
+    result = await client.result(seconds + 120)
     if result["lost"]:
         message = f"{result['lost']} outcomes at {rate}/s never came. The measurement is void."
         raise VoidError(message)

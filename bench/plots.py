@@ -10,11 +10,25 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.curve import Curve
 from bench.latency import Latency, percentiles_of
-from bench.results import Spread
+from bench.results import Section, Spread
 from bench.throughput import Throughput
 
 _MESH, _BASELINE, _TARGET = "#0b6e75", "#b8b2a7", "#c2410c"
+
+
+def plot(section: Section, path: Path) -> None:
+    """Draw a section, if it is one of those that one would rather look at."""
+    match section:
+        case Throughput():
+            plot_throughput(section, path)
+        case Latency():
+            plot_latency(section, path)
+        case Curve():
+            plot_curve(section, path)
+        case _:
+            pass
 
 
 def plot_throughput(throughput: Throughput, path: Path) -> None:
@@ -54,6 +68,26 @@ def plot_latency(latency: Latency, path: Path) -> None:
     several[0][0].set_ylabel("% of commands")
     several[0][0].legend(loc="lower right", frameon=False)
     _finish(figure, list(several[0]), path)
+
+
+def plot_curve(curve: Curve, path: Path) -> None:
+    """Latency against the offered rate: the middle as a line, up to the 99th percentile as a band."""
+    figure, axes = plt.subplots(figsize=(8, 4.2))
+    rates = list(curve.mesh)
+    for name, runs, color in (("bare Kafka echo", curve.echo, "#8a8378"), ("mesh", curve.mesh, _MESH)):
+        middles = [runs[rate].p50 for rate in rates]
+        axes.plot(rates, middles, color=color, linewidth=2, marker="o", markersize=4, label=f"{name}, p50 and up to p99")
+        axes.fill_between(rates, middles, [runs[rate].p99 for rate in rates], color=color, alpha=0.15, linewidth=0)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(rates, [f"{rate:,}" for rate in rates])
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter(lambda milliseconds, _: f"{milliseconds:g}")
+    axes.set_xlabel("commands per second offered to one worker")
+    axes.set_ylabel("milliseconds from command to outcome")
+    axes.grid(color="#e5e2dc")
+    axes.legend(loc="upper left", frameon=False)
+    _finish(figure, [axes], path)
 
 
 def _finish(figure: Figure, several: list[Axes], path: Path) -> None:

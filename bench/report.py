@@ -9,10 +9,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from bench.ground import MAX_PENDING_PER_PATIENT
-from bench.latency import Latency
 from bench.results import Section, Table, Target
 from bench.sizes import Sizes
-from bench.throughput import Throughput
 from shared.settings import Settings
 
 _METHOD: Final = Path(__file__).with_name("method.md")
@@ -56,7 +54,7 @@ def write_report(output: Path, sections: dict[str, Section], machine: dict[str, 
     data.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
     _plot(output, sections)
     page = output.with_suffix(".md")
-    page.write_text(_page(output.name, sections, machine, sizes))
+    page.write_text(_page(output, sections, machine, sizes))
     return [page, data]
 
 
@@ -65,17 +63,15 @@ def _plot(output: Path, sections: dict[str, Section]) -> None:
     from bench import plots
 
     for name, section in sections.items():
-        if isinstance(section, Throughput):
-            plots.plot_throughput(section, output / name)
-        elif isinstance(section, Latency):
-            plots.plot_latency(section, output / name)
+        plots.plot(section, output / name)
 
 
 def _targets(sections: dict[str, Section]) -> list[Target]:
     return [target for section in sections.values() for target in section.targets()]
 
 
-def _page(folder: str, sections: dict[str, Section], machine: dict[str, Any], sizes: Sizes) -> str:
+def _page(output: Path, sections: dict[str, Section], machine: dict[str, Any], sizes: Sizes) -> str:
+    folder = output.name
     rows = [(target.what, target.figure_text(), target.target_text(), target.verdict) for target in _targets(sections)]
     parts = [
         "# Benchmark",
@@ -86,7 +82,7 @@ def _page(folder: str, sections: dict[str, Section], machine: dict[str, Any], si
     for name, section in sections.items():
         table = section.table()
         parts += [f"## {table.title}"]
-        if isinstance(section, Throughput | Latency):
+        if (output / name).with_suffix(".svg").exists():
             parts.append(f"![{table.title}]({folder}/{name}.svg)")
         parts.append(_markdown(table))
     parts.append(_method(sizes))
@@ -121,6 +117,8 @@ def _method(sizes: Sizes) -> str:
         "batch_records": Settings().batch_max_records,
         "latency_seconds": sizes.latency_seconds,
         "latency_warm_up_seconds": sizes.latency_warm_up_seconds,
+        "curve_seconds": sizes.curve_seconds,
+        "filled_appointments": sizes.filled_appointments,
         "memory_commands": sizes.memory_commands,
         "lateness_appointments": sizes.lateness_appointments,
         "lateness_window_seconds": sizes.lateness_window_seconds,

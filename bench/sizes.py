@@ -18,6 +18,9 @@ class Sizes:
         latency_rates_per_second: the rates at which latency is measured.
         latency_seconds: how long each rate is held.
         latency_warm_up_seconds: how much of that, at its beginning, does not count.
+        curve_rates_per_second: the offered rates of the curve of latency.
+        curve_seconds: how long each of these is held.
+        filled_appointments: how many appointments lie in the table that is compared with an empty one.
         memory_commands: how many commands are drained while the memory is watched.
         lateness_appointments: how many appointments fall due.
         lateness_window_seconds: within how long they do.
@@ -35,6 +38,9 @@ class Sizes:
     latency_rates_per_second: tuple[int, ...] = (200, 1_000)
     latency_seconds: float
     latency_warm_up_seconds: float
+    curve_rates_per_second: tuple[int, ...] = (50, 100, 200, 500, 1_000, 2_000, 4_000)
+    curve_seconds: float
+    filled_appointments: int
     memory_commands: int
     lateness_appointments: int
     lateness_window_seconds: float
@@ -49,6 +55,8 @@ FULL: Final = Sizes(
     row_lock_commands=20_000,
     latency_seconds=23,
     latency_warm_up_seconds=3,
+    curve_seconds=9,
+    filled_appointments=5_000_000,
     memory_commands=200_000,
     lateness_appointments=10_000,
     lateness_window_seconds=60,
@@ -63,6 +71,9 @@ QUICK: Final = Sizes(
     row_lock_commands=3_000,
     latency_seconds=6,
     latency_warm_up_seconds=2,
+    curve_rates_per_second=(100, 500),
+    curve_seconds=5,
+    filled_appointments=100_000,
     memory_commands=20_000,
     lateness_appointments=1_000,
     lateness_window_seconds=6,
