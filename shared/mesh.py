@@ -13,6 +13,8 @@ class MeshProcess:
     argument: str
     #: Its consumer group is ``<topic prefix>-<group suffix>``.
     group_suffix: str
+    #: Whether it answers /readyz.
+    serves_health: bool = True
 
     def group(self, topic_prefix: str) -> str:
         """Return the name of its consumer group in Kafka."""

@@ -15,7 +15,7 @@ from shared.cli.masking import mask_url
 from shared.embedded.endpoints import resolve
 from shared.embedded.errors import EmbeddedError
 from shared.embedded.process import Identity
-from shared.embedded.readiness import GroupStatus, ReadinessProbe
+from shared.embedded.readiness import GroupStatus, ReadinessProbe, problems_of_process
 from shared.embedded.state import MeshState
 from shared.mesh import MESH, MeshProcess
 from shared.settings import Settings
@@ -60,7 +60,10 @@ async def look(settings: Settings) -> MeshStatus:
     groups, kafka_problem = await _ask_kafka(settings)
     database_problem = await _ask_database(settings)
     state = MeshState.read(settings.home.absolute())
-    services = {process.name: _service(process, group, state) for process, group in zip(MESH, groups, strict=True)}
+    says = await _ask_processes(state)
+    services = {
+        process.name: _service(process, group, state, says.get(process.name, "")) for process, group in zip(MESH, groups, strict=True)
+    }
     unready = [name for name, service in services.items() if not service["ready"]]
     problems = [kafka_problem, database_problem, f"Not ready: {', '.join(unready)}." if unready else ""]
     problem = " ".join(sentence for sentence in problems if sentence)
@@ -100,14 +103,24 @@ async def _ask_database(settings: Settings) -> str:
     return ""
 
 
-def _service(process: MeshProcess, group: GroupStatus, state: MeshState | None) -> dict[str, Any]:
+async def _ask_processes(state: MeshState | None) -> dict[str, str]:
+    """Why each process of a mesh that runs here is not ready, in its own words; nothing for one that is."""
+    ports = state.health_ports if state is not None else {}
+    return dict(zip(ports, await asyncio.gather(*map(problems_of_process, ports.values())), strict=True))
+
+
+def _service(process: MeshProcess, group: GroupStatus, state: MeshState | None, says: str) -> dict[str, Any]:
     process_id = state.processes.get(process.name) if state is not None else None
     alive = process_id is not None and Identity.of(process_id) is not None
     return {
         # Without a supervisor here, the processes run elsewhere: Kafka alone can tell.
-        "ready": group.ready and (alive or state is None),
+        "ready": group.ready and (alive or state is None) and not says,
         "pid": process_id if alive else None,
         "restarts": state.restarts.get(process.name, 0) if state is not None else None,
+        "health": f"http://127.0.0.1:{state.health_ports[process.name]}"
+        if state is not None and process.name in state.health_ports
+        else None,
+        "problems": says,
         "group": group.group,
         "state": group.state,
         "members": len(group.members),
@@ -118,7 +131,7 @@ def _service(process: MeshProcess, group: GroupStatus, state: MeshState | None) 
 
 def _print_table(status: MeshStatus, output: Console) -> None:
     if status.services:
-        table = Table("service", "ready", "process", "restarts", "group", "members", "partitions")
+        table = Table("service", "ready", "process", "restarts", "group", "members", "partitions", "health")
         for name, service in status.services.items():
             table.add_row(
                 name,
@@ -128,8 +141,12 @@ def _print_table(status: MeshStatus, output: Console) -> None:
                 service["state"],
                 str(service["members"]),
                 f"{service['partitions_assigned']}/{service['partitions']}",
+                service["health"] or "-",
             )
         output.print(table)
+        for name, service in status.services.items():
+            if service["problems"]:
+                output.print(f"{name}: {service['problems']}", style="red", markup=False)
         output.print(f"kafka     {status.kafka}", markup=False)
         output.print(f"database  {status.database}", markup=False)
     output.print("ready" if status.ready else f"not ready: {status.problem}", style="green" if status.ready else "red", markup=False)

@@ -1,6 +1,7 @@
-"""Asks Kafka whether the consumer groups of a mesh have their partitions: the truth about ready, not a flag."""
+"""Asks Kafka and the processes themselves whether a mesh is ready: the truth, not a flag."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -11,6 +12,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.group import LeaveGroupRequest
 
+from shared.health_check import ask
 from shared.kafka_client import client_options
 from shared.settings import Settings
 
@@ -113,6 +115,17 @@ class ReadinessProbe:
         if not topics:
             return 0
         return sum(len(topic["partitions"]) for topic in await self._admin.describe_topics(topics))
+
+
+async def problems_of_process(health_port: int) -> str:
+    """Why a process of this machine is not ready, in its own words; empty when it is."""
+    try:
+        ready, says = await asyncio.to_thread(ask, "127.0.0.1", health_port, "readyz")
+        return "" if ready else " ".join(json.loads(says)["problems"])
+    except OSError as error:
+        return f"It does not answer on port {health_port} ({type(error).__name__})."
+    except (ValueError, KeyError, TypeError):
+        return f"Something else answers on its port {health_port}."
 
 
 def _partitions(assignment: bytes) -> set[tuple[str, int]]:

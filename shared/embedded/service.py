@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from shared.embedded import ports
 from shared.embedded.logfile import RotatingLog
 from shared.embedded.process import Child
+from shared.embedded.readiness import problems_of_process
 from shared.mesh import MeshProcess
 
 #: A processor whose last events were never acknowledged hangs in TERM; what it had not acknowledged comes again after the next start.
@@ -30,7 +32,10 @@ class ServiceUnit:
         """
         self.name = process.name
         self.log_path = home / "logs" / f"{process.name}.log"
+        self.health_port: int | None = None
         self._environment = environment
+        self._port_memory = home / "run" / f"{process.name}.port"
+        self._serves_health = process.serves_health
         self._show = show
         self._child = Child(command=[sys.executable, "-m", process.module, process.argument], record=home / "run" / f"{process.name}.pid")
         self._pump: asyncio.Task[None] | None = None
@@ -45,14 +50,23 @@ class ServiceUnit:
 
         Raises:
             OSError: the system cannot start another process, or the log cannot be written.
+            EmbeddedError: there is no free port for its health.
         """
+        environment = {**self._environment}
+        if self._serves_health:
+            self.health_port = ports.choose(self._port_memory)
+            environment["CAREMESH_HEALTH_PORT"] = str(self.health_port)
         log = RotatingLog(self.log_path)
         try:
-            self._child.start(output=subprocess.PIPE, environment=self._environment)
+            self._child.start(output=subprocess.PIPE, environment=environment)
         except BaseException:
             log.close()
             raise
         self._pump = asyncio.create_task(self._copy_output(log), name=f"output of {self.name}")
+
+    async def problems(self) -> str:
+        """Why it is not ready, in its own words; empty when it is, or when it does not say such things."""
+        return "" if self.health_port is None else await problems_of_process(self.health_port)
 
     async def wait_ended(self) -> int:
         """Return the exit code once the process has ended and all its output is written."""

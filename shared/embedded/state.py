@@ -18,6 +18,8 @@ class MeshState:
     processes: dict[str, int] = field(default_factory=dict)
     #: How often each was started again since the mesh came up, by name.
     restarts: dict[str, int] = field(default_factory=dict)
+    #: Where each serves /healthz, /readyz and /metrics on 127.0.0.1, by name.
+    health_ports: dict[str, int] = field(default_factory=dict)
 
     def write(self, home: Path) -> None:
         """Replace the file, for readers at once and whole."""

@@ -224,9 +224,14 @@ class Supervisor:
                         waiting = ", ".join(f"{status.group} ({status.state})" for status in unready)
                         self._give_up_on_the_dying()
                         await asyncio.sleep(_READY_PROBE_SECONDS)
+                for unit in self._services:
+                    while problems := await unit.problems():
+                        waiting = f"{unit.name} ({problems})"
+                        self._give_up_on_the_dying()
+                        await asyncio.sleep(_READY_PROBE_SECONDS)
         except TimeoutError:
             message = (
-                f"The mesh is not ready after {_READY_TIMEOUT_SECONDS:g} seconds. Consumer groups without all their partitions: {waiting}. "
+                f"The mesh is not ready after {_READY_TIMEOUT_SECONDS:g} seconds. It waits for {waiting}. "
                 f"The logs are in {self._home / 'logs'}."
             )
             raise EmbeddedError(message) from None
@@ -292,6 +297,7 @@ class Supervisor:
             database=settings.database_url.get_secret_value(),
             processes={unit.name: unit.pid for unit in self._units() if unit.pid is not None},
             restarts=dict(self._restarts),
+            health_ports={unit.name: unit.health_port for unit in self._services if unit.health_port is not None},
         ).write(self._home)
 
     def _units(self) -> list[Unit]:

@@ -9,7 +9,13 @@ from shared.mesh import MeshProcess
 from shared.settings import Settings
 
 PROCESSES = tuple(
-    MeshProcess(name=f"stub-{argument}", module="tests.system.stub_service", argument=argument, group_suffix=f"stub-{argument}")
+    MeshProcess(
+        name=f"stub-{argument}",
+        module="tests.system.stub_service",
+        argument=argument,
+        group_suffix=f"stub-{argument}",
+        serves_health=False,
+    )
     for argument in ("consumer", "processor")
 )
 

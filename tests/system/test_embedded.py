@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import asyncpg
 import psutil
@@ -305,6 +306,19 @@ def test_the_command_line_runs_the_whole_mesh_and_says_how_it_is(tmp_path: Path)
     assert status["ready"]
     assert lines[1:] == [["kafka", status["kafka"]], ["database", status["database"]]]
     assert {process.name for process in MESH} == set(status["services"])
+    for process in MESH:
+        with urlopen(f"{status['services'][process.name]['health']}/readyz", timeout=10) as answer:
+            assert json.load(answer) == {"group": process.group("telemed"), "ready": True, "problems": []}
+
+    stopped = status["services"]["booking"]["pid"]
+    os.kill(stopped, signal.SIGSTOP)
+    asked = subprocess.run([*caremesh, "status", "--json"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    os.kill(stopped, signal.SIGCONT)
+    assert asked.returncode == 1
+    status = json.loads(asked.stdout)
+    assert not status["services"]["booking"]["ready"]
+    assert "does not answer" in status["services"]["booking"]["problems"]
+    assert status["services"]["booking-processor"]["ready"]
 
     up.send_signal(signal.SIGINT)
     assert up.wait(30) == 0
