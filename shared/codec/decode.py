@@ -15,11 +15,11 @@ import orjson
 from pydantic import ValidationError
 
 from shared.codec.record import MAX_VALUE_BYTES, Record
-from shared.messages.fields import IDENTIFIER_PATTERN, Command, EventData, parse_time
+from shared.messages.fields import IDENTIFIER_PATTERN, SOURCE_PATTERN, Command, EventData, parse_time
 from shared.messages.refusal import DataReason, Refusal, StatusCode
 
 _IDENTIFIER = re.compile(IDENTIFIER_PATTERN.removesuffix("$") + r"\Z")
-_URI_REFERENCE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]{1,128}\Z")
+_URI_REFERENCE = re.compile(SOURCE_PATTERN.removesuffix("$") + r"\Z")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 #: The headers of binary mode that a command's reader needs, with their attributes' names.
 _ATTRIBUTE_HEADERS: Final = (

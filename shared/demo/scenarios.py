@@ -2,19 +2,23 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
 
 from shared.auditor import audit
-from shared.client import Message, Outcome
+from shared.client import Message, Rejected
+from shared.client.publisher import RecordPublisher
+from shared.codec.encode import encode_command
 from shared.demo.findings import BrokenPromiseError, Finding, Verdict, promise
-from shared.demo.stage import Stage, book, cancel, confirm, slot
+from shared.demo.stage import WEB, Stage, book, cancel, confirm, described, slot
 from shared.kafka_client import client_options
-from shared.messages.booking import AppointmentEventType
-from shared.messages.fields import parse_time
+from shared.messages.booking import AppointmentEvent, AppointmentEventType, AppointmentRejected
+from shared.messages.fields import EventData
 from shared.messages.notify import Template
+from shared.topics import commands_topic
 
 _RACERS: Final = 50
 _ROUNDS: Final = 20
@@ -51,10 +55,12 @@ async def fifty_race_for_one_slot(stage: Stage) -> Finding:
     seen = count(outcomes)
     promise(seen == {"booked": 1, "409 slot_already_booked": _RACERS - 1}, f"{_RACERS} asked: {_listed(seen)}")
     (winner,) = _booked(outcomes)
-    for loser in (outcome.event for outcome in outcomes if outcome.refused):
-        conflict = loser.value["conflict"]
-        promise(conflict["appointment_id"] == winner["appointment_id"], "a refusal names another appointment than the winner's")
-        promise(f'"{winner["patient_id"]}"' not in loser.raw.decode(), "a refusal tells who the winner is")
+    for loser in (outcome for outcome in outcomes if isinstance(outcome, AppointmentRejected)):
+        names_winner = loser.conflict is not None and loser.conflict.appointment_id == winner.appointment_id
+        promise(names_winner, "a refusal names another appointment than the winner's")
+        heard = partial(stage.copies_of, loser.id)
+        promise(await stage.until(heard, seconds=_COPIES_TIMEOUT_SECONDS), "a refusal reached one listener, and not another")
+        promise(f'"{winner.patient_id}"' not in heard()[0].raw.decode(), "a refusal tells who the winner is")
     await _call_off(stage, *_booked(outcomes))
     return Finding(Verdict.PASS, f"{_RACERS} patients, one slot: 1 booked, {_RACERS - 1} × 409")
 
@@ -78,9 +84,11 @@ async def one_patient_two_doctors(stage: Stage) -> Finding:
 async def delivered_often_decided_once(stage: Stage) -> Finding:
     """One command is published fifty times at once, as a publisher does that got no answer."""
     command = book(stage.doctor("again"), stage.patient("again"), slot(0))
-    record = stage.web.encode(command, f"again-{stage.run_id}")
-    # The other connection publishes the very same record: source and id make the command, not who sends it.
-    await asyncio.gather(*((stage.web if number % 2 else stage.mobile).publish(record) for number in range(_COPIES)))
+    topic = commands_topic(stage.settings.topic_prefix, "booking")
+    record = encode_command(command, topic=topic, source=WEB, identifier=f"again-{stage.run_id}", time=datetime.now(UTC))
+    async with RecordPublisher(stage.settings) as one, RecordPublisher(stage.settings) as another:
+        # Source and id make the command, not the connection that it comes by.
+        await asyncio.gather(*((one if number % 2 else another).publish(record) for number in range(_COPIES)))
 
     def answers() -> list[Message]:
         return [message for message in stage.heard if message.headers.get("ce_causationid") == f"again-{stage.run_id}"]
@@ -93,16 +101,20 @@ async def delivered_often_decided_once(stage: Stage) -> Finding:
     ids = {message.headers["ce_id"] for message in outcomes()}
     promise(len(ids) == 1, f"{len(ids)} different outcomes")
     promise(len({message.raw for message in outcomes()}) == 1, "the copies of the outcome differ")
-    await _call_off(stage, outcomes()[0].value)
+    # Whoever asks now, much too late, gets that outcome.
+    outcome = await stage.web.request(command, identifier=f"again-{stage.run_id}")
+    promise({outcome.id} == ids, "who asks again gets another outcome")
+    await _call_off(stage, *_booked([outcome]))
     return Finding(Verdict.PASS, f"published {_COPIES} times: 1 decision, 1 outcome, the same to the byte")
 
 
 async def pending_expires(stage: Stage) -> Finding:
     """A doctor never answers: the appointment expires, its patient is told once, and the time is free again."""
     doctor, patient, starts_at = stage.doctor("silent"), stage.patient("waiting"), slot(0)
-    booked = (await stage.web.request(book(doctor, patient, starts_at))).event.value
-    appointment_id, deadline = booked["appointment_id"], parse_time(booked["expires_at"])
-    limit = deadline - parse_time(booked["created_at"])
+    (booked,) = _booked([await stage.web.request(book(doctor, patient, starts_at))])
+    appointment_id, deadline = booked.appointment_id, booked.expires_at
+    assert deadline is not None
+    limit = deadline - booked.created_at
     if limit > _LONGEST_EXPIRY:
         await stage.web.request(cancel(doctor, patient, appointment_id))
         hint = "it needs a mesh started with CAREMESH_PENDING_EXPIRY_SECONDS=6"
@@ -126,10 +138,10 @@ async def pending_expires(stage: Stage) -> Finding:
     await stage.until(lambda: len(told()) > 1, seconds=_SECOND_NOTICE_SECONDS)
     promise(len(told()) == 1, f"the patient was told {len(told())} times")
     too_late = await stage.web.request(confirm(doctor, appointment_id))
-    promise(too_late.status_code == _CONFLICT, f"a confirmation afterwards came to {too_late.status_code}")
+    promise(isinstance(too_late, Rejected) and too_late.status_code == _CONFLICT, f"a confirmation afterwards came to {too_late.type}")
     again = await stage.mobile.request(book(doctor, stage.patient("next"), starts_at))
-    promise(not again.refused, f"the time is not free again: {again.reason}")
-    await _call_off(stage, again.event.value)
+    promise(not isinstance(again, Rejected), "the time is not free again")
+    await _call_off(stage, *_booked([again]))
     return Finding(
         Verdict.PASS,
         f"{late_milliseconds:.0f} ms after its {_described(limit)}; told once; the time is free again",
@@ -170,19 +182,19 @@ async def play(scenario: Scenario, stage: Stage) -> Finding:
         return Finding(Verdict.FAIL, f"{type(error).__name__}: {error}")
 
 
-async def _call_off(stage: Stage, *booked: Mapping[str, Any]) -> None:
+async def _call_off(stage: Stage, *booked: AppointmentEvent) -> None:
     """Leave nothing pending behind: on a mesh with long limits it would stand there for a day."""
     for event in booked:
-        await stage.web.request(cancel(event["doctor_id"], event["patient_id"], event["appointment_id"]))
+        await stage.web.request(cancel(event.doctor_id, event.patient_id, event.appointment_id))
 
 
-def _booked(outcomes: Sequence[Outcome]) -> list[Mapping[str, Any]]:
-    return [outcome.event.value for outcome in outcomes if not outcome.refused]
+def _booked(outcomes: Sequence[EventData]) -> list[AppointmentEvent]:
+    return [outcome for outcome in outcomes if isinstance(outcome, AppointmentEvent)]
 
 
-def count(outcomes: Sequence[Outcome]) -> dict[str, int]:
+def count(outcomes: Sequence[EventData]) -> dict[str, int]:
     """How often each outcome occurred: ``booked``, ``409 slot_already_booked`` and so on."""
-    return dict(Counter(f"{outcome.status_code} {outcome.reason}" if outcome.refused else "booked" for outcome in outcomes))
+    return dict(Counter(described(outcome) for outcome in outcomes))
 
 
 def _listed(seen: dict[str, int]) -> str:

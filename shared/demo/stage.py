@@ -9,12 +9,13 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
-from shared.client import CommandClient, Listener, Message
+from shared.client import CaremeshClient, Listener, Message, Rejected
 from shared.messages.booking import BookAppointment, CancelAppointment, ConfirmAppointment, DeclineAppointment
-from shared.messages.fields import Actor, Modality, Role
+from shared.messages.fields import Actor, EventData, Modality, Role
 from shared.settings import Settings
 from shared.topics import commands_topic, events_topic, partition_of
 
+WEB: Final = "/demo/web"
 _HEARD_MAXIMUM: Final = 50_000
 _LOOK_SECONDS: Final = 0.02
 _FIRST_HOUR: Final = 8
@@ -30,8 +31,8 @@ class Stage:
         self.settings = settings
         self.run_id = f"{random.getrandbits(24):06x}"
         #: Two publishers with connections of their own, as two other services would be.
-        self.web = CommandClient(settings, service="booking", source="/demo/web")
-        self.mobile = CommandClient(settings, service="booking", source="/demo/mobile")
+        self.web = CaremeshClient(settings, source=WEB)
+        self.mobile = CaremeshClient(settings, source="/demo/mobile")
         self.heard: deque[Message] = deque(maxlen=_HEARD_MAXIMUM)
         #: Is told of every message that is heard.
         self.on_message: Callable[[Message], None] = lambda _message: None
@@ -70,6 +71,10 @@ class Stage:
             await asyncio.sleep(_LOOK_SECONDS)
         return True
 
+    def copies_of(self, event_id: str) -> Sequence[Message]:
+        """The event with this id, as often as it was published."""
+        return [message for message in self.heard if message.headers.get("ce_id") == event_id]
+
     def events_of(self, appointment_id: str, event_type: str) -> Sequence[Message]:
         """The events of one type about one appointment, copies included."""
         return [message for message in self.heard if message.type == event_type and message.value.get("appointment_id") == appointment_id]
@@ -106,7 +111,7 @@ def slot(number: int) -> datetime:
 
 def book(doctor_id: str, patient_id: str, starts_at: datetime, modality: Modality = Modality.VIDEO) -> BookAppointment:
     """A patient asks for half an hour of a doctor."""
-    return BookAppointment.model_construct(
+    return BookAppointment(
         doctor_id=doctor_id,
         patient_id=patient_id,
         starts_at=starts_at,
@@ -128,3 +133,10 @@ def decline(doctor_id: str, appointment_id: str) -> DeclineAppointment:
 def cancel(doctor_id: str, patient_id: str, appointment_id: str) -> CancelAppointment:
     """The patient calls it off."""
     return CancelAppointment(doctor_id=doctor_id, appointment_id=appointment_id, actor=Actor(role=Role.PATIENT, id=patient_id))
+
+
+def described(outcome: EventData) -> str:
+    """An outcome for people: the last word of its type, or the refusal's code and reason."""
+    if isinstance(outcome, Rejected):
+        return f"{outcome.status_code} {outcome.reason}"
+    return outcome.type.split(".")[2]

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from aiokafka.errors import KafkaError
-
-from shared.client import CommandClient, Message, NoOutcomeError
-from shared.demo.stage import Stage, book, cancel, confirm, decline, slot
-from shared.messages.booking import AppointmentCommand, AppointmentEventType
+from shared.client import CaremeshClient, CaremeshError, Message, Rejected
+from shared.demo.stage import Stage, book, cancel, confirm, decline, described, slot
+from shared.messages.booking import AppointmentCommand, AppointmentEvent, AppointmentEventType
 from shared.messages.fields import Modality, parse_time
 
 _DOCTORS: Final = 6
@@ -79,11 +77,11 @@ class Traffic:
         client = random.choice((self._stage.web, self._stage.mobile))
         try:
             await self._ask(client)
-        except (NoOutcomeError, KafkaError) as error:
+        except CaremeshError as error:
             self._on_step(_step("request", "", f"no answer ({type(error).__name__})", good=False, latency_milliseconds=0))
             await asyncio.sleep(_FAILURE_PAUSE_SECONDS)
 
-    async def _ask(self, client: CommandClient) -> None:
+    async def _ask(self, client: CaremeshClient) -> None:
         patient_number = random.randrange(_PATIENTS)
         patient = self._stage.patient(patient_number)
         doctor, starts_at = self._choose()
@@ -108,15 +106,16 @@ class Traffic:
         day = self._visits // _VISITS_A_DAY % _DAYS
         return self._stage.doctor(random.randrange(_DOCTORS)), slot(day * _SLOTS_A_DAY + random.randrange(_SLOTS_A_DAY))
 
-    async def _request(self, client: CommandClient, action: str, command: AppointmentCommand, who: str) -> str | None:
+    async def _request(self, client: CaremeshClient, action: str, command: AppointmentCommand, who: str) -> str | None:
         """Ask for something, and tell what came of it; the appointment's id if it was not refused."""
+        began = time.perf_counter()
         outcome = await client.request(command)
-        event = outcome.event.value
-        what = f"{outcome.status_code} {outcome.reason}" if outcome.refused else outcome.event.type.split(".")[2]
+        latency_milliseconds = (time.perf_counter() - began) * 1000
         if action == "book":
             who = f"{who} → doctor {command.doctor_id.rpartition('-')[2]}, {event_slot(command)}"
-        self._on_step(_step(action, who, what, good=not outcome.refused, latency_milliseconds=outcome.latency_seconds * 1000))
-        return None if outcome.refused else str(event["appointment_id"])
+        good = not isinstance(outcome, Rejected)
+        self._on_step(_step(action, who, described(outcome), good=good, latency_milliseconds=latency_milliseconds))
+        return outcome.appointment_id if isinstance(outcome, AppointmentEvent) else None
 
 
 def step_of_sweep(message: Message, seen: set[str]) -> Step | None:

@@ -7,9 +7,11 @@ from functools import cache
 from typing import Annotated, ClassVar, TypeVar, get_args
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
 
 IDENTIFIER_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
+#: Of a publisher: a URI reference.
+SOURCE_PATTERN = r"^[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]{1,128}$"
 
 #: An opaque id: no names, contacts or notes, for personal data never enters a topic.
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
@@ -23,13 +25,15 @@ _EARLIEST_YEAR, _LATEST_YEAR = 1970, 2200
 
 
 def parse_time(value: object) -> datetime:
-    """Read an RFC 3339 time with an offset, as UTC.
+    """Read an RFC 3339 time with an offset, or a ``datetime`` with one, as UTC.
 
     Digits beyond microseconds are cut off.
 
     Raises:
         ValueError: not such a time, a time without an offset, or a year outside 1970 to 2200.
     """
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.isoformat()
     if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
         message = "a time is RFC 3339 with an offset, such as 2030-01-31T09:30:00Z or 2030-01-31T11:30:00+02:00"
         raise ValueError(message)
@@ -40,7 +44,12 @@ def parse_time(value: object) -> datetime:
 
 
 #: A moment: RFC 3339 with an offset on input, UTC inside, UTC with Z on output.
-UtcTime = Annotated[datetime, PlainValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
+UtcTime = Annotated[
+    datetime,
+    PlainValidator(parse_time),
+    PlainSerializer(lambda time: time.isoformat().replace("+00:00", "Z"), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 
 
 @cache

@@ -1,6 +1,8 @@
 """What happens to appointments and to doctors' time off."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from shared.messages.booking.vocabulary import (
     Absent,
@@ -149,8 +151,8 @@ class AppointmentRejected(Rejected):
     """An appointment command was refused, and nothing has changed."""
 
     type: Literal[AppointmentEventType.REJECTED]
-    reason: DataReason | AppointmentReason
-    """Why, for programs: the first that holds, in the order of the table of reasons."""
+    reason: Annotated[DataReason | AppointmentReason | Identifier, Field(union_mode="left_to_right")]
+    """Why, for programs: the first that holds, in the order of the table of reasons. There may be more of them one day: go by the code then."""
     conflict: AppointmentConflict | None = None
     """What stands in the way, if something does."""
     appointment_id: Identifier | None = None
@@ -194,8 +196,8 @@ class TimeOffRejected(Rejected):
     """A time off command was refused, and nothing has changed."""
 
     type: Literal[TimeOffEventType.REJECTED]
-    reason: DataReason | TimeOffReason
-    """Why, for programs: the first that holds, in the order of the table of reasons."""
+    reason: Annotated[DataReason | TimeOffReason | Identifier, Field(union_mode="left_to_right")]
+    """Why, for programs: the first that holds, in the order of the table of reasons. There may be more of them one day: go by the code then."""
     conflict: AppointmentConflict | None = None
     """The appointment that stands in the way, if one does."""
     time_off_id: Identifier | None = None

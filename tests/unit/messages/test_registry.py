@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 import shared.messages
-from shared.messages.fields import Command, EventData, type_of
+from shared.messages.fields import Command, EventData, Identifier, type_of
 from shared.messages.refusal import DataReason, RefusalReason, Rejected
 from shared.messages.registry import COMMANDS, EVENTS, REGISTRY, service_of
 
@@ -120,12 +120,14 @@ def test_every_command_says_what_it_can_come_to(type_: str) -> None:
 
 
 @pytest.mark.parametrize("type_", [type_ for type_ in EVENTS if issubclass(EVENTS[type_], Rejected)])
-def test_every_refusal_has_the_reasons_of_the_data_and_of_its_entity(type_: str) -> None:
-    kinds = get_args(EVENTS[type_].model_fields["reason"].annotation)
-    assert kinds[0] is DataReason
+def test_every_refusal_has_the_reasons_of_the_data_and_of_its_entity_and_room_for_more(type_: str) -> None:
+    data, *kinds, unknown = get_args(EVENTS[type_].model_fields["reason"].annotation)
+    assert data is DataReason
+    assert kinds
     for kind in kinds:
         assert issubclass(kind, RefusalReason)
         assert all(reason.meaning.endswith(".") for reason in kind)
+    assert unknown == Identifier
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__qualname__)
