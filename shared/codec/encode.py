@@ -159,7 +159,8 @@ def pack(messages: Sequence[OutgoingMessage]) -> bytes:
 
 def unpack(packed: bytes) -> list[OutgoingMessage]:
     """Read messages back as ``pack`` was given them."""
-    lines = packed.split(b"\n")
+    # Of what was heard often nothing follows.
+    lines = packed.split(b"\n") if packed else []
     messages = []
     for envelope, body in zip(lines[::2], lines[1::2], strict=True):
         fields = orjson.loads(envelope)
