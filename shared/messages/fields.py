@@ -120,6 +120,15 @@ class CommandReference(Published):
     """Its `ce_type`."""
 
 
+class ChangedBy(Published):
+    """The command that made a status what it is."""
+
+    type: Identifier
+    """Its `ce_type`."""
+    id: Identifier
+    """Its `ce_id`."""
+
+
 class Decision(Published):
     """Who asked, where the record lay that decided, and which of that decision's events this is."""
 

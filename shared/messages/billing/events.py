@@ -17,7 +17,7 @@ from shared.messages.billing.vocabulary import (
     UnitCount,
     UnitNumber,
 )
-from shared.messages.fields import CommandReference, EventData, Identifier, Message, Modality, Published, Role, UtcTime
+from shared.messages.fields import ChangedBy, EventData, Identifier, Message, Modality, Published, Role, UtcTime
 from shared.messages.refusal import DataReason, Rejected
 
 
@@ -121,7 +121,7 @@ class SubscriptionConflict(Published):
     """With `wrong_status`: where it stands."""
     since: UtcTime | None = None
     """With `wrong_status`: since when it stands there."""
-    command: CommandReference | None = None
+    command: ChangedBy | None = None
     """With `wrong_status`: the command that made it so."""
     ends_at: UtcTime | None = None
     """Its end, when that has passed or is still to come."""
@@ -131,8 +131,8 @@ class SubscriptionRejected(Rejected):
     """A subscription command was refused, and nothing has changed."""
 
     type: Literal[SubscriptionEventType.REJECTED]
-    reason: DataReason | SubscriptionReason
-    """Why, for programs: the first that holds, in the order of the table of reasons."""
+    reason: Annotated[DataReason | SubscriptionReason | Identifier, Field(union_mode="left_to_right")]
+    """Why, for programs: the first that holds, in the order of the table of reasons. There may be more of them one day: go by the code then."""
     conflict: SubscriptionConflict | None = None
     """What stands in the way, if something does."""
     subscription_id: Identifier | None = None
@@ -197,8 +197,8 @@ class SessionUnitRejected(Rejected):
     """A session unit command was refused, and nothing has changed."""
 
     type: Literal[SessionUnitEventType.REJECTED]
-    reason: DataReason | SessionUnitReason
-    """Why, for programs: the first that holds, in the order of the table of reasons."""
+    reason: Annotated[DataReason | SessionUnitReason | Identifier, Field(union_mode="left_to_right")]
+    """Why, for programs: the first that holds, in the order of the table of reasons. There may be more of them one day: go by the code then."""
     conflict: SessionUnitConflict | None = None
     """What stands in the way, if something does."""
     deduction_id: Identifier | None = None

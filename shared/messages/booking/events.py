@@ -13,7 +13,7 @@ from shared.messages.booking.vocabulary import (
     TimeOffReason,
     TimeOffStatus,
 )
-from shared.messages.fields import CommandReference, DurationMinutes, EventData, Identifier, Modality, Published, Role, UtcTime
+from shared.messages.fields import ChangedBy, DurationMinutes, EventData, Identifier, Modality, Published, Role, UtcTime
 from shared.messages.refusal import DataReason, Rejected
 
 
@@ -30,7 +30,7 @@ class AppointmentConflict(Published):
     """With `wrong_status`: where the appointment stands."""
     since: UtcTime | None = None
     """With `wrong_status`: since when it stands there."""
-    command: CommandReference | None = None
+    command: ChangedBy | None = None
     """With `wrong_status`: the command that made it so."""
 
 

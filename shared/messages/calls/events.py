@@ -18,7 +18,7 @@ from pydantic import Field
 
 from shared.messages.booking import AppointmentStatus
 from shared.messages.calls.vocabulary import CallEventType, CallStatus, SessionReason, TextSessionEventType, TextSessionStatus
-from shared.messages.fields import CommandReference, EventData, Identifier, Modality, Published, Role, UtcTime
+from shared.messages.fields import ChangedBy, EventData, Identifier, Modality, Published, Role, UtcTime
 from shared.messages.refusal import DataReason, Rejected
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -38,7 +38,7 @@ class SessionConflict(Published):
     """Where it stands."""
     since: UtcTime | None = None
     """With `wrong_status`, `timed_out` and `session_not_active`: since when it stands there."""
-    command: CommandReference | None = None
+    command: ChangedBy | None = None
     """With these: what made it so; absent when its deadline has passed and no sweep has come yet."""
     modality: Modality | None = None
     """With `wrong_modality`: what the appointment is for."""
@@ -150,8 +150,8 @@ class CallRejected(Rejected):
     """A call command was refused, and nothing has changed."""
 
     type: Literal[CallEventType.REJECTED]
-    reason: DataReason | SessionReason
-    """Why, for programs: the first that holds, in the order of the table of reasons."""
+    reason: Annotated[DataReason | SessionReason | Identifier, Field(union_mode="left_to_right")]
+    """Why, for programs: the first that holds, in the order of the table of reasons. There may be more of them one day: go by the code then."""
     conflict: SessionConflict | None = None
     """What stands in the way, if something does."""
     call_id: Identifier | None = None
@@ -222,8 +222,8 @@ class TextSessionRejected(Rejected):
     """A text session command was refused, and nothing has changed."""
 
     type: Literal[TextSessionEventType.REJECTED]
-    reason: DataReason | SessionReason
-    """Why, for programs: the first that holds, in the order of the table of reasons."""
+    reason: Annotated[DataReason | SessionReason | Identifier, Field(union_mode="left_to_right")]
+    """Why, for programs: the first that holds, in the order of the table of reasons. There may be more of them one day: go by the code then."""
     conflict: SessionConflict | None = None
     """What stands in the way, if something does."""
     session_id: Identifier | None = None

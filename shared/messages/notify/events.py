@@ -1,6 +1,8 @@
 """What becomes of notifications and preferences."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from shared.messages.fields import EventData, Identifier, Published, UtcTime
 from shared.messages.notify.fields import PublishedAbout, PublishedChoices, PublishedQuietHours
@@ -94,8 +96,8 @@ class NotificationRejected(Rejected):
     """A command about a notification was refused, and nothing has changed."""
 
     type: Literal[NotifyEventType.REJECTED]
-    reason: DataReason | NotificationReason
-    """Why, for programs: the first that holds, in the order of the table of reasons."""
+    reason: Annotated[DataReason | NotificationReason | Identifier, Field(union_mode="left_to_right")]
+    """Why, for programs: the first that holds, in the order of the table of reasons. There may be more of them one day: go by the code then."""
     notification_id: Identifier | None = None
     """The command's, if it is valid."""
     recipient_id: Identifier | None = None
@@ -118,7 +120,7 @@ class PreferencesRejected(Rejected):
     """A command about preferences was refused, and nothing has changed."""
 
     type: Literal[NotifyEventType.PREFERENCES_REJECTED]
-    reason: DataReason | PreferencesReason
-    """Why, for programs: the first that holds, in the order of the table of reasons."""
+    reason: Annotated[DataReason | PreferencesReason | Identifier, Field(union_mode="left_to_right")]
+    """Why, for programs: the first that holds, in the order of the table of reasons. There may be more of them one day: go by the code then."""
     recipient_id: Identifier | None = None
     """The command's, if it is valid."""
