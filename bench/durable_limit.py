@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 import uvloop
 
-from services.booking.store import appointments, decisions
+from services.booking.store.tables import appointments, decisions
 from shared.codec.encode import unpack
 from shared.codec.record import OutgoingMessage
 from shared.kafka_client import client_options

@@ -21,9 +21,10 @@ from aiokafka import AIOKafkaProducer
 
 from bench.traffic import read_records
 from services.booking.domain import decide
-from services.booking.domain.appointment import LONGEST_APPOINTMENT, Appointment, Changed, Known, Moment, Refused, Rules
-from services.booking.store import appointments, decisions
-from services.booking.wire import appointment_id_of, changed
+from services.booking.domain.appointment import LONGEST_APPOINTMENT, Appointment, Rules
+from services.booking.domain.decision import Changed, Known, Moment, Refused
+from services.booking.store.tables import appointments, decisions
+from services.booking.wire import changed, entity_id_of
 from shared.codec.decode import Received, decode
 from shared.codec.encode import encode_event, format_time, pack
 from shared.messages.booking import BOOKING_COMMANDS, AppointmentStatus, BookAppointment
@@ -82,7 +83,7 @@ class RowLocks:
     async def _decide(self, received: Received) -> None:
         command = received.content
         assert isinstance(command, BookAppointment)
-        moment = Moment(received.log_time, received.time, received.id, appointment_id_of(received, command))
+        moment = Moment(received.log_time, received.time, received.id, entity_id_of(received, command))
         async with self._connection.transaction():
             await self._statements["lock_doctor"].fetchrow(command.doctor_id)
             await self._statements["lock_patient"].fetchrow(command.patient_id)
@@ -93,6 +94,7 @@ class RowLocks:
                 await self._statements["insert_appointment"].fetchrow(*_values_of(outcome.appointment))
                 event = changed(outcome)
             else:
+                assert isinstance(outcome, Refused)
                 event = _rejected(outcome, command, moment)
             message = encode_event(
                 event, cause=received, index=0, service="booking", topic=self._events_topic, decided_at=format_time(decided_at)
@@ -114,11 +116,11 @@ class RowLocks:
 
     async def _known(self, command: BookAppointment, moment: Moment) -> Known:
         rows = await self._statements["in_the_way"].fetch(
-            command.doctor_id, command.patient_id, command.starts_at, command.ends_at, moment.appointment_id
+            command.doctor_id, command.patient_id, command.starts_at, command.ends_at, moment.entity_id
         )
         held = [_appointment(row) for row in rows]
         return Known(
-            next((appointment for appointment in held if appointment.appointment_id == moment.appointment_id), None),
+            next((appointment for appointment in held if appointment.appointment_id == moment.entity_id), None),
             [appointment for appointment in held if appointment.doctor_id == command.doctor_id],
             [appointment for appointment in held if appointment.patient_id == command.patient_id],
             await self._statements["pending"].fetchval(command.patient_id, moment.now),
@@ -130,7 +132,7 @@ def _appointment(row: Any) -> Appointment:
 
 
 def _rejected(outcome: Refused, command: BookAppointment, moment: Moment) -> Event:
-    return rejected("booking", command, outcome.refusal, entity_id=moment.appointment_id, time=moment.now, version=0)
+    return rejected("booking", command, outcome.refusal, entity_id=moment.entity_id, time=moment.now, version=0)
 
 
 async def _requests(settings: Settings, topic: str) -> list[Received]:

@@ -10,11 +10,21 @@ from datetime import timedelta
 from functools import partial
 from typing import cast
 
-from services.booking import store
-from services.booking.domain.appointment import Reason, Rules
+from services.booking.domain.appointment import Rules
+from services.booking.store.load import load, parties
+from services.booking.store.record import record
+from services.booking.store.tables import decisions
 from services.booking.working_set import Appointments
 from shared.codec.decode import Malformed, Received
-from shared.messages.booking import BOOKING_COMMANDS, AppointmentEventType, BookAppointment, BookingCommand
+from shared.messages.booking import (
+    BOOKING_COMMANDS,
+    AppointmentEventType,
+    AppointmentReason,
+    BookingCommand,
+    NewAppointment,
+    ProposeReschedule,
+    TimeOffCommand,
+)
 from shared.messages.events import Event
 from shared.path.service import Locks, Parties, Service
 from shared.settings import Settings
@@ -30,6 +40,7 @@ def rules_of(settings: Settings) -> Rules:
         expiry_warning=timedelta(seconds=settings.expiry_warning_seconds),
         max_pending_per_patient=settings.max_pending_per_patient,
         max_ahead=timedelta(days=settings.max_days_ahead),
+        no_show_after=timedelta(seconds=settings.no_show_after_seconds),
     )
 
 
@@ -38,12 +49,12 @@ def booking(settings: Settings) -> Service[Appointments]:
     return Service(
         name="booking",
         commands=BOOKING_COMMANDS,
-        decisions=store.decisions,
+        decisions=decisions,
         named_entity=named_appointment,
         locks=locks_of,
-        parties=store.parties,
-        load=partial(store.load, rules=rules_of(settings)),
-        record=store.record,
+        parties=parties,
+        load=partial(load, rules=rules_of(settings)),
+        record=record,
         log_line=log_line,
     )
 
@@ -51,31 +62,39 @@ def booking(settings: Settings) -> Service[Appointments]:
 def named_appointment(received: Received) -> str | None:
     """The appointment that must exist for a command to succeed."""
     content = cast("BookingContent", received.content)
-    if isinstance(content, BookAppointment) or isinstance(content, Malformed):  # noqa: SIM101 - a union is asked far more slowly
+    if isinstance(content, NewAppointment) or isinstance(content, Malformed):  # noqa: SIM101 - a union is asked far more slowly
         return None
-    return content.entity_id
+    return None if isinstance(content, TimeOffCommand) else content.appointment_id
 
 
-def locks_of(received: Received, parties: Mapping[str, Parties]) -> Locks:
-    """What a command must hold: its doctor's calendar, the id, and the patient's calendar if it takes time in it."""
+def locks_of(received: Received, known: Mapping[str, Parties]) -> Locks:
+    """What a command must hold: its doctor's calendar, the id, and the patient's calendar if it takes time in it.
+
+    Args:
+        received: the command.
+        known: the parties of the appointments that exist.
+    """
     content = cast("BookingContent", received.content)
     if isinstance(content, Malformed):
         return Locks(ordered=())
     doctor = f"doctor:{content.partition_key}"
-    appointment_id = content.entity_id
-    if isinstance(content, BookAppointment):
-        patient = (f"patient:{content.patient_id}",)
-        return Locks(ordered=(doctor,) if appointment_id is None else (doctor, f"appointment:{appointment_id}"), shared=patient)
-    party = parties.get(appointment_id) if appointment_id is not None else None
-    ordered = [doctor, f"appointment:{appointment_id}"]
-    if party is not None:
-        ordered.append(f"doctor:{party.doctor_id}")
-    return Locks(ordered=ordered)
+    if isinstance(content, NewAppointment):
+        identifier = content.appointment_id
+        ordered = (doctor,) if identifier is None else (doctor, f"appointment:{identifier}")
+        return Locks(ordered, (f"patient:{content.patient_id}",))
+    if isinstance(content, TimeOffCommand):
+        return Locks((doctor, f"time_off:{content.time_off_id}"))
+    appointment = f"appointment:{content.appointment_id}"
+    party = known.get(content.appointment_id)
+    if party is None:
+        return Locks((doctor, appointment))
+    takes_time = isinstance(content, ProposeReschedule)
+    return Locks((doctor, appointment, f"doctor:{party.doctor_id}"), (f"patient:{party.patient_id}",) if takes_time else ())
 
 
 def log_line(event: Event) -> str | None:
     """The words that people look for."""
-    if event.body.get("reason") == Reason.SLOT_ALREADY_BOOKED:
+    if event.type == AppointmentEventType.REJECTED and event.body.get("reason") == AppointmentReason.SLOT_ALREADY_BOOKED:
         return "Double booking prevented"
     if event.type == AppointmentEventType.EXPIRED:
         return "Appointment expired"

@@ -1,7 +1,7 @@
 """Who is told what about an appointment: from an event to notification requests. Pure."""
 
-from collections.abc import Sequence
-from typing import Final, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from shared.codec.encode import format_time
 from shared.messages.booking import AppointmentEvent, AppointmentEventType
@@ -9,46 +9,30 @@ from shared.messages.fields import EventData, Role
 from shared.messages.notify import About, ParameterValue, Priority, Template
 from shared.notices import Notice
 
-#: The events that somebody is told about, with the model that reads them.
-NOTICED_EVENTS: Final[dict[str, type[EventData]]] = dict.fromkeys(
-    (
-        AppointmentEventType.BOOKED,
-        AppointmentEventType.CONFIRMED,
-        AppointmentEventType.DECLINED,
-        AppointmentEventType.CANCELLED,
-        AppointmentEventType.EXPIRING,
-        AppointmentEventType.EXPIRED,
-    ),
-    AppointmentEvent,
-)
-
 #: What people must hear even in their quiet hours.
 _CRITICAL: Final = frozenset({Template.APPOINTMENT_EXPIRED})
+
+_Recipients = Callable[[AppointmentEvent], tuple[str, ...]]
 
 
 def notices_of(event: EventData) -> Sequence[Notice]:
     """Who is told what, as the contract's table says."""
-    appointment = cast("AppointmentEvent", event)
-    return [_notice(appointment, recipient_id, template) for recipient_id, template in _who_is_told(appointment)]
+    if not isinstance(event, AppointmentEvent):
+        return ()
+    told = _TOLD.get(event.type, ())
+    return [_notice(event, recipient_id, template) for recipients, template in told for recipient_id in recipients(event)]
 
 
-def _who_is_told(appointment: AppointmentEvent) -> list[tuple[str, Template]]:
-    doctor, patient = appointment.doctor_id, appointment.patient_id
-    told: list[tuple[str, Template]] = []
-    match appointment.type:
-        case AppointmentEventType.BOOKED:
-            told = [(doctor, Template.APPOINTMENT_REQUESTED), (patient, Template.APPOINTMENT_BOOKED)]
-        case AppointmentEventType.CONFIRMED:
-            told = [(patient, Template.APPOINTMENT_CONFIRMED)]
-        case AppointmentEventType.DECLINED:
-            told = [(patient, Template.APPOINTMENT_DECLINED)]
-        case AppointmentEventType.CANCELLED:
-            told = [(party, Template.APPOINTMENT_CANCELLED) for party in _other_parties(appointment)]
-        case AppointmentEventType.EXPIRING:
-            told = [(doctor, Template.APPOINTMENT_EXPIRING), (patient, Template.APPOINTMENT_EXPIRING)]
-        case AppointmentEventType.EXPIRED:
-            told = [(patient, Template.APPOINTMENT_EXPIRED)]
-    return told
+def _doctor(appointment: AppointmentEvent) -> tuple[str, ...]:
+    return (appointment.doctor_id,)
+
+
+def _patient(appointment: AppointmentEvent) -> tuple[str, ...]:
+    return (appointment.patient_id,)
+
+
+def _both(appointment: AppointmentEvent) -> tuple[str, ...]:
+    return appointment.doctor_id, appointment.patient_id
 
 
 def _other_parties(appointment: AppointmentEvent) -> tuple[str, ...]:
@@ -60,6 +44,22 @@ def _other_parties(appointment: AppointmentEvent) -> tuple[str, ...]:
             return (appointment.patient_id,)
         case _:
             return (appointment.doctor_id, appointment.patient_id)
+
+
+#: Event → who is told, and by which template. Nobody is told of what was imported, or that all went well.
+_TOLD: Final[Mapping[str, Sequence[tuple[_Recipients, Template]]]] = {
+    AppointmentEventType.BOOKED: ((_doctor, Template.APPOINTMENT_REQUESTED), (_patient, Template.APPOINTMENT_BOOKED)),
+    AppointmentEventType.CONFIRMED: ((_patient, Template.APPOINTMENT_CONFIRMED),),
+    AppointmentEventType.DECLINED: ((_patient, Template.APPOINTMENT_DECLINED),),
+    AppointmentEventType.CANCELLED: ((_other_parties, Template.APPOINTMENT_CANCELLED),),
+    AppointmentEventType.RESCHEDULE_PROPOSED: ((_patient, Template.RESCHEDULE_PROPOSED),),
+    AppointmentEventType.RESCHEDULED: ((_patient, Template.RESCHEDULED),),
+    AppointmentEventType.RESCHEDULE_REJECTED: ((_doctor, Template.RESCHEDULE_REJECTED),),
+    AppointmentEventType.RESCHEDULE_WITHDRAWN: ((_patient, Template.RESCHEDULE_WITHDRAWN),),
+    AppointmentEventType.EXPIRING: ((_both, Template.APPOINTMENT_EXPIRING),),
+    AppointmentEventType.EXPIRED: ((_patient, Template.APPOINTMENT_EXPIRED),),
+    AppointmentEventType.NO_SHOW: ((_both, Template.APPOINTMENT_NO_SHOW),),
+}
 
 
 def _notice(appointment: AppointmentEvent, recipient_id: str, template: Template) -> Notice:
@@ -74,6 +74,10 @@ def _notice(appointment: AppointmentEvent, recipient_id: str, template: Template
     }
     if appointment.expires_at is not None:
         params["expires_at"] = format_time(appointment.expires_at)
+    if appointment.proposed_starts_at is not None:
+        params["proposed_starts_at"] = format_time(appointment.proposed_starts_at)
+    if appointment.absent is not None:
+        params["absent"] = appointment.absent
     if appointment.cancelled_by is not None:
         params["cancelled_by"] = appointment.cancelled_by
         params["cancellation_reason"] = appointment.cancellation_reason

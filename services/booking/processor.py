@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from services.booking.app import rules_of
-from services.booking.notices import NOTICED_EVENTS, notices_of
+from services.booking.notices import notices_of
 from services.booking.sweeps import sweeps
-from shared.messages.booking import AppointmentEvent
+from shared.messages.booking import AppointmentEvent, AppointmentEventType
 from shared.messages.fields import EventData
 from shared.runtimes import processor
 from shared.settings import Settings
+
+#: What it reads: every event that changes an appointment, and the warnings.
+_EVENTS: Final[dict[str, type[EventData]]] = {
+    type_: AppointmentEvent for type_ in AppointmentEventType if type_ != AppointmentEventType.REJECTED
+}
 
 
 async def run_processor(settings: Settings) -> None:
@@ -22,5 +28,5 @@ async def run_processor(settings: Settings) -> None:
         return (event.expires_at, event.expires_at - rules.expiry_warning)
 
     await processor.run_processor(
-        settings, "booking", events=NOTICED_EVENTS, notices_of=notices_of, deadlines_of=deadlines_of, sweeps=sweeps(rules)
+        settings, "booking", events=_EVENTS, notices_of=notices_of, deadlines_of=deadlines_of, sweeps=sweeps(rules)
     )

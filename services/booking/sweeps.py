@@ -1,12 +1,16 @@
-"""What falls due in booking: pending appointments expire, and their parties are warned before."""
+"""What falls due in booking: appointments that wait for an answer expire, and the parties of pending ones are warned before.
+
+That nobody came to a confirmed appointment is known where sessions are: the sweep ``appointments-no-show`` belongs to calls,
+and its ``mark_no_show`` is decided here like any other command.
+"""
 
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.booking import store
 from services.booking.domain.appointment import Rules
+from services.booking.store import due
 from shared.messages.booking import ExpireAppointment, WarnAppointmentExpiry
 from shared.sweeps import Due, Sweep
 
@@ -25,10 +29,10 @@ def sweeps(rules: Rules) -> tuple[Sweep, ...]:
 
 
 async def find_expired(connection: AsyncConnection, until: datetime, after: tuple[datetime, str] | None) -> list[Due]:
-    """Pending appointments whose deadline lies before this moment."""
+    """Pending and proposed appointments whose deadline lies before this moment."""
     return [
-        Due(pending.appointment_id, pending.version, pending.expires_at, _expire(pending))
-        for pending in await store.find_pending(connection, until, after)
+        Due(waiting.appointment_id, waiting.version, waiting.expires_at, _expire(waiting))
+        for waiting in await due.find_waiting(connection, until, after)
     ]
 
 
@@ -38,14 +42,14 @@ async def find_expiring(
     """Pending appointments that nobody was warned of, and whose deadline is near."""
     after = (after[0] + warning, after[1]) if after is not None else None
     return [
-        Due(pending.appointment_id, pending.version, pending.expires_at - warning, _warn(pending))
-        for pending in await store.find_pending(connection, until + warning, after, unwarned=True)
+        Due(waiting.appointment_id, waiting.version, waiting.expires_at - warning, _warn(waiting))
+        for waiting in await due.find_unwarned(connection, until + warning, after)
     ]
 
 
-def _expire(pending: store.PendingDeadline) -> ExpireAppointment:
-    return ExpireAppointment(appointment_id=pending.appointment_id, doctor_id=pending.doctor_id)
+def _expire(waiting: due.Waiting) -> ExpireAppointment:
+    return ExpireAppointment(appointment_id=waiting.appointment_id, doctor_id=waiting.doctor_id)
 
 
-def _warn(pending: store.PendingDeadline) -> WarnAppointmentExpiry:
-    return WarnAppointmentExpiry(appointment_id=pending.appointment_id, doctor_id=pending.doctor_id)
+def _warn(waiting: due.Waiting) -> WarnAppointmentExpiry:
+    return WarnAppointmentExpiry(appointment_id=waiting.appointment_id, doctor_id=waiting.doctor_id)

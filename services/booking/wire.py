@@ -1,15 +1,15 @@
-"""How an appointment looks in an event."""
+"""How appointments and time off look in events."""
 
-from services.booking.domain.appointment import Changed
+from services.booking.domain.decision import Changed, TimeOffChanged
 from shared.codec.decode import Received
 from shared.codec.encode import derived_id
 from shared.messages.booking import BookingCommand
 from shared.messages.events import Event
 
 
-def appointment_id_of(received: Received, command: BookingCommand) -> str:
-    """The appointment that a command is about: the one it names, or one derived from its source and id."""
-    return command.appointment_id or derived_id("apt_", received.source, received.id)
+def entity_id_of(received: Received, command: BookingCommand) -> str:
+    """The appointment or time off that a command is about: the one it names, or one derived from its source and id."""
+    return command.entity_id or derived_id("apt_", received.source, received.id)
 
 
 def changed(event: Changed) -> Event:
@@ -34,5 +34,28 @@ def changed(event: Changed) -> Event:
             "expires_at": appointment.expires_at,
             "cancelled_by": appointment.cancelled_by,
             "cancellation_reason": appointment.cancellation_reason,
+            "proposed_starts_at": appointment.proposed_starts_at,
+            "status_before_proposal": appointment.status_before_proposal,
+            "absent": appointment.absent,
+        },
+    )
+
+
+def time_off_changed(event: TimeOffChanged) -> Event:
+    """The event of a change: it carries the time off's whole state."""
+    time_off = event.time_off
+    return Event(
+        type=event.type,
+        key=time_off.doctor_id,
+        subject=time_off.time_off_id,
+        time=event.at,
+        version=time_off.version,
+        body={
+            "time_off_id": time_off.time_off_id,
+            "doctor_id": time_off.doctor_id,
+            "starts_at": time_off.starts_at,
+            "ends_at": time_off.ends_at,
+            "status": time_off.status,
+            "created_at": time_off.created_at,
         },
     )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.booking import store
+from services.booking.store.tables import metadata
 from shared import database
 from shared.database import DatabaseUnfitError, check_fitness, create_engine, sqlstate_of, transaction
 from shared.migrations import migrate
@@ -31,7 +31,7 @@ async def test_the_head_of_the_migrations_is_what_the_code_describes(rescuer: As
             return name == "booking" if kind == "schema" else name != "alembic_version"
 
         options = {"include_schemas": True, "include_name": ours, "compare_type": True, "compare_server_default": True}
-        return list(compare_metadata(MigrationContext.configure(connection, opts=options), store.metadata))
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
     async with rescuer.connect() as connection:
         assert await connection.run_sync(differences) == []
@@ -48,7 +48,7 @@ async def test_indexes_and_checks_are_what_the_code_describes_to_the_word(rescue
         migrated = (await connection.execute(definitions)).all()
         await connection.execute(text("DROP SCHEMA booking CASCADE"))
         await connection.execute(text("CREATE SCHEMA booking"))
-        await connection.run_sync(store.metadata.create_all)
+        await connection.run_sync(metadata.create_all)
         described = (await connection.execute(definitions)).all()
     assert [tuple(row) for row in migrated] == [tuple(row) for row in described]
     assert any("UNIQUE INDEX appointments_hold_a_slot_once" in definition for _, definition in migrated)
@@ -150,9 +150,11 @@ async def test_a_database_with_a_small_lock_table_is_unfit(engine: AsyncEngine, 
 
 INSERT = """
 INSERT INTO booking.appointments (appointment_id, doctor_id, patient_id, starts_at, ends_at, modality, user_timezone, status,
-    created_at, updated_at, changed_by_type, changed_by_id, version)
-VALUES ($1, 'doctor-1', 'patient-1', '2030-01-08T14:00Z', '2030-01-08T14:30Z', 'video', 'UTC', $2, now(), now(), 'x', 'x', $3)
+    created_at, updated_at, changed_by_type, changed_by_id, version, proposed_starts_at, status_before_proposal)
+VALUES ($1, 'doctor-1', 'patient-1', '2030-01-08T14:00Z', '2030-01-08T14:30Z', 'video', 'UTC', $2, now(), now(), 'x', 'x', $3,
+    CASE $2 WHEN 'reschedule_proposed' THEN '2030-01-09T14:00Z'::timestamptz END, CASE $2 WHEN 'reschedule_proposed' THEN 'pending' END)
 """
+MOVE = "UPDATE booking.appointments SET starts_at = '2030-01-08T16:00Z', ends_at = '2030-01-08T16:30Z' WHERE appointment_id = $1"
 
 
 @pytest.mark.parametrize("first", ["pending", "confirmed", "reschedule_proposed"])
@@ -164,6 +166,40 @@ async def test_the_database_itself_sells_a_slot_once(first: str, second: str, co
     else:
         with pytest.raises(asyncpg.UniqueViolationError, match="appointments_hold_a_slot_once"):
             await connection.execute(INSERT, "second", second, 1)
+
+
+async def test_the_database_itself_lets_a_doctor_propose_a_slot_once(connection: Any) -> None:
+    await connection.execute(INSERT, "first", "reschedule_proposed", 1)
+    await connection.execute(MOVE, "first")
+    with pytest.raises(asyncpg.UniqueViolationError, match="appointments_propose_a_slot_once"):
+        await connection.execute(INSERT, "second", "reschedule_proposed", 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "proposed_starts_at = NULL",
+        "status_before_proposal = NULL",
+        "status = 'confirmed'",
+        "status = 'confirmed', proposed_starts_at = NULL",
+        "status = 'cancelled', status_before_proposal = NULL",
+    ],
+)
+async def test_the_database_itself_knows_that_proposals_alone_have_a_proposed_time(change: str, connection: Any) -> None:
+    await connection.execute(INSERT, "first", "reschedule_proposed", 1)
+    with pytest.raises(asyncpg.CheckViolationError, match="appointments_propose_a_time_or_not"):
+        await connection.execute(f"UPDATE booking.appointments SET {change}")
+
+
+@pytest.mark.parametrize(
+    "status, ends_at", [("blocked", "2030-01-08T14:00Z"), ("blocked", "2030-01-08T13:00Z"), ("free", "2030-01-08T15:00Z")]
+)
+async def test_the_database_itself_refuses_time_off_that_cannot_be(status: str, ends_at: str, connection: Any) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await connection.execute(
+            f"""INSERT INTO booking.time_off VALUES
+            ('off', 'doctor-1', '2030-01-08T14:00Z', '{ends_at}', '{status}', now(), now(), 'x', 'x', 1)"""
+        )
 
 
 @pytest.mark.parametrize("status, version", [("booked", 1), ("", 1), ("pending", 0), ("pending", -1)])

@@ -11,7 +11,8 @@ import pytest
 from services.booking import working_set
 from services.booking.app import booking
 from services.booking.domain import decide
-from services.booking.domain.appointment import Appointment, BookingEvent, Changed, Known, Moment, Rules
+from services.booking.domain.appointment import Appointment, Rules
+from services.booking.domain.decision import BookingEvent, Changed, Known, Moment
 from services.booking.working_set import Appointments
 from shared.messages.booking import BookingCommand
 from shared.path import handler
@@ -61,7 +62,7 @@ def break_decisions_about(monkeypatch: pytest.MonkeyPatch) -> Callable[[set[str]
     def break_them(appointment_ids: set[str], breaking: Breaking) -> None:
         def broken(known: Known, command: BookingCommand, moment: Moment, rules: Rules) -> tuple[BookingEvent, ...]:
             events = decide(known, command, moment, rules)
-            return breaking(events) if moment.appointment_id in appointment_ids else events
+            return breaking(events) if moment.entity_id in appointment_ids else events
 
         monkeypatch.setattr(working_set, "decide", broken)
 

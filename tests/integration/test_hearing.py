@@ -7,7 +7,7 @@ import orjson
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.booking import store
+from services.booking.store.tables import decisions
 from shared.codec.decode import Received
 from shared.codec.record import Headers, OutgoingMessage, Record, StoredRecord
 from shared.database import Connection, NewRows
@@ -85,7 +85,7 @@ def listener(engine: AsyncEngine, rescuer: AsyncEngine, watchdog: Watchdog, ears
     service = Service(
         name="booking",
         commands={ConfirmAppointment.type: ConfirmAppointment},
-        decisions=store.decisions,
+        decisions=decisions,
         named_entity=lambda _: None,
         locks=lambda _, __: Locks(()),
         parties=no_parties,

@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.booking import store
 from services.booking.app import booking
+from services.booking.store import load as store
 from shared.database import Connection
 from shared.path import locks
 from shared.path.locks import lock_key

@@ -11,12 +11,21 @@ from tests.examples import (
     MILLISECOND,
     NOW,
     START,
+    example_acceptance,
+    example_block,
     example_booking,
     example_cancel,
+    example_completion,
     example_confirm,
     example_decline,
     example_expire,
+    example_import,
+    example_no_show,
+    example_proposal,
+    example_rejection,
+    example_unblock,
     example_warning,
+    example_withdrawal,
     hours,
     minutes,
     patient,
@@ -61,6 +70,10 @@ async def test_an_appointment_goes_its_way_through_the_database(worker: Worker, 
         "changed_by_type": "booking.appointment.cancel.v1",
         "changed_by_id": "command-0-3",
         "version": 3,
+        "held_since": None,
+        "proposed_starts_at": None,
+        "status_before_proposal": None,
+        "absent": None,
     }
 
 
@@ -94,6 +107,75 @@ async def test_every_command_of_the_first_half_in_one_batch(worker: Worker, conn
     ]
     assert set((await statuses(connection)).values()) == {"cancelled"}
     assert await connection.fetchval("SELECT count(*) FROM decisions") == len(records)
+
+
+async def test_every_command_of_the_second_half_in_one_batch(worker: Worker, connection: Connection) -> None:
+    log = Log()
+    later = START + hours(3)
+    records = [
+        log.append(example_booking(appointment_id="moved")),
+        log.append(example_proposal(appointment_id="moved", starts_at=later)),
+        log.append(example_booking(appointment_id="taken", patient_id="another", starts_at=later)),
+        log.append(example_booking(appointment_id="taken-too", patient_id="another")),
+        log.append(example_acceptance(appointment_id="moved")),
+        log.append(example_import(appointment_id="imported", patient_id="another")),
+        log.append(example_proposal(appointment_id="imported", starts_at=later + minutes(30))),
+        log.append(example_rejection(appointment_id="imported", actor=patient("another"))),
+        log.append(example_proposal(appointment_id="imported", starts_at=later + minutes(60))),
+        log.append(example_withdrawal(appointment_id="imported")),
+        log.append(example_block(starts_at=START, ends_at=START + hours(1))),
+        log.append(example_block(starts_at=START + hours(1), ends_at=START + hours(2))),
+        log.append(example_booking(appointment_id="off", patient_id="a-third", starts_at=START + hours(1))),
+        log.append(example_unblock()),
+        log.append(example_booking(appointment_id="on", patient_id="a-third", starts_at=START + hours(1))),
+        log.append(example_completion(appointment_id="imported"), at=START),
+        log.append(example_no_show(appointment_id="moved"), at=later - MILLISECOND),
+        log.append(example_no_show(appointment_id="moved"), at=later),
+    ]
+    assert await worker.outcomes(*records) == [
+        "booked",
+        "reschedule_proposed",
+        "slot_already_booked",
+        "slot_already_booked",
+        "rescheduled",
+        "imported",
+        "reschedule_proposed",
+        "reschedule_rejected",
+        "reschedule_proposed",
+        "reschedule_withdrawn",
+        "slot_already_booked",
+        "blocked",
+        "slot_already_booked",
+        "unblocked",
+        "booked",
+        "completed",
+        "not_due",
+        "no_show",
+    ]
+    assert await statuses(connection) == {"moved": "no_show", "imported": "completed", "on": "pending"}
+    assert await connection.fetchval("SELECT status FROM time_off") == "unblocked"
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 6])
+async def test_two_appointments_change_places_whatever_the_batches(cut: int, worker: Worker, connection: Connection) -> None:
+    log = Log()
+    here, there, elsewhere = START, START + hours(1), START + hours(2)
+    await worker.handle(
+        log.append(example_import(appointment_id="one")),
+        log.append(example_import(appointment_id="two", patient_id="another", starts_at=there)),
+    )
+    records = [
+        log.append(example_proposal(appointment_id="one", starts_at=elsewhere)),
+        log.append(example_acceptance(appointment_id="one")),
+        log.append(example_proposal(appointment_id="two", starts_at=here)),
+        log.append(example_acceptance(appointment_id="two", actor=patient("another"))),
+        log.append(example_proposal(appointment_id="one", starts_at=there)),
+        log.append(example_acceptance(appointment_id="one")),
+    ]
+    outcomes = [word for i in range(0, len(records), cut) for word in await worker.outcomes(*records[i : i + cut])]
+    assert outcomes == ["reschedule_proposed", "rescheduled"] * 3
+    rows = await connection.fetch("SELECT appointment_id, starts_at, ends_at, proposed_starts_at, held_since FROM appointments ORDER BY 1")
+    assert list(map(tuple, rows)) == [("one", there, there + minutes(30), None, NOW), ("two", here, here + minutes(30), None, NOW)]
 
 
 async def test_a_slot_freed_in_a_batch_is_taken_in_the_same_batch(worker: Worker, connection: Connection) -> None:

@@ -6,13 +6,16 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.booking import store
 from services.booking.app import booking
+from services.booking.store.tables import metadata
 from shared.codec.decode import Received
 from shared.settings import Settings
 from tests.integration.conftest import MakeWorker
 from tests.integration.worker import value_of
-from tests.unit.booking.naive import NAIVE_RULES, Naive, cuts, days
+from tests.unit.booking.days import cuts, days
+from tests.unit.booking.naive import NAIVE_RULES, Naive
+
+_STANDING = "SELECT appointment_id, status, version FROM appointments UNION ALL SELECT time_off_id, status, version FROM time_off"
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -27,6 +30,7 @@ async def test_every_batch_comes_to_what_the_naive_model_says(
             "expiry_warning_seconds": NAIVE_RULES.expiry_warning.total_seconds(),
             "max_pending_per_patient": NAIVE_RULES.max_pending_per_patient,
             "max_days_ahead": NAIVE_RULES.max_ahead.days,
+            "no_show_after_seconds": NAIVE_RULES.no_show_after.total_seconds(),
         }
     )
     worker, naive = make_worker(service=booking(rules)), Naive()
@@ -41,8 +45,8 @@ async def test_every_batch_comes_to_what_the_naive_model_says(
             said.setdefault(value["decision"]["command"]["id"], []).append(word_of(value))
         assert {identifier: [words[0], *sorted(words[1:])] for identifier, words in said.items()} == expected
     async with engine.connect() as connection:
-        rows = (await connection.execute(text("SELECT appointment_id, status, version FROM appointments"))).all()
-    assert {row[0]: (row[1], row[2]) for row in rows} == {entry.identifier: (entry.status, entry.version) for entry in naive.entries}
+        rows = await connection.execute(text(_STANDING))
+        assert {identifier: (status, version) for identifier, status, version in rows} == naive.standing()
 
 
 def word_of(value: dict[str, Any]) -> str:
@@ -54,5 +58,5 @@ def word_of(value: dict[str, Any]) -> str:
 
 async def empty(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
-        for table in store.metadata.sorted_tables:
+        for table in metadata.sorted_tables:
             await connection.execute(text(f"DELETE FROM {table.name}"))

@@ -10,7 +10,7 @@ import orjson
 
 from services.booking.working_set import Appointments
 from shared.codec.record import OutgoingMessage, Record, StoredRecord
-from shared.messages.booking import AppointmentCommand
+from shared.messages.booking import BookingCommand
 from shared.path.handler import Handler
 from shared.path.pipeline import Handled
 from shared.path.transaction import Transactions
@@ -44,7 +44,7 @@ class Log:
         self._offsets = count()
         self._ids = count(1)
 
-    def append(self, command: AppointmentCommand, *, identifier: str | None = None, at: datetime = NOW) -> StoredRecord:
+    def append(self, command: BookingCommand, *, identifier: str | None = None, at: datetime = NOW) -> StoredRecord:
         """The next record."""
         identifier = identifier or f"command-{self.partition}-{next(self._ids)}"
         return example_record(command, identifier=identifier, at=at, partition=self.partition, offset=next(self._offsets))

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Final
 
-from services.booking.domain.appointment import HOLDS_SLOT, Appointment, BookingEvent, Changed, Known, Moment, Refused
-from services.booking.domain.change import find
+from services.booking.domain.appointment import HOLDS_SLOT, Appointment
+from services.booking.domain.change import change, find
+from services.booking.domain.decision import BookingEvent, Changed, Known, Moment, Refused
 from shared.messages.booking import (
     AppointmentEventType,
     AppointmentStatus,
@@ -25,15 +26,7 @@ def confirm(known: Known, command: ConfirmAppointment, moment: Moment) -> tuple[
     found = find(known, command, moment, by=_DOCTOR, in_status=_PENDING)
     if isinstance(found, Refusal):
         return (Refused(found),)
-    confirmed = replace(
-        found,
-        status=AppointmentStatus.CONFIRMED,
-        updated_at=moment.now,
-        expires_at=None,
-        changed_by_type=command.type,
-        changed_by_id=moment.command_id,
-        version=found.version + 1,
-    )
+    confirmed = change(found, command.type, moment, status=AppointmentStatus.CONFIRMED)
     return (Changed(AppointmentEventType.CONFIRMED, confirmed, moment.now),)
 
 
@@ -55,13 +48,7 @@ def cancel(known: Known, command: CancelAppointment, moment: Moment) -> tuple[Bo
 
 def _cancelled(appointment: Appointment, command: DeclineAppointment | CancelAppointment, moment: Moment) -> Appointment:
     return replace(
-        appointment,
-        status=AppointmentStatus.CANCELLED,
-        updated_at=moment.now,
-        expires_at=None,
+        change(appointment, command.type, moment, status=AppointmentStatus.CANCELLED),
         cancelled_by=command.actor.role,
         cancellation_reason=command.reason_code,
-        changed_by_type=command.type,
-        changed_by_id=moment.command_id,
-        version=appointment.version + 1,
     )

@@ -1,31 +1,44 @@
-"""What an appointment is, what a decision may know, and what it can say."""
+"""What an appointment is, and the rules that one is decided by."""
 
-from collections.abc import Collection
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from shared.messages.booking import AppointmentEventType, AppointmentReason, AppointmentStatus
+from shared.messages.booking import Absent, AppointmentStatus
 from shared.messages.fields import Modality, Role
-from shared.messages.refusal import Refusal
 
 HOLDS_SLOT: Final = frozenset({AppointmentStatus.PENDING, AppointmentStatus.CONFIRMED, AppointmentStatus.RESCHEDULE_PROPOSED})
 LONGEST_APPOINTMENT: Final = timedelta(minutes=480)
 
 
-#: In order of precedence.
-Reason = AppointmentReason
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The settings that decisions depend on."""
+    """The settings that decisions depend on.
+
+    Attributes:
+        pending_expiry: how long an appointment waits for its doctor.
+        expiry_warning: how long before that both are warned.
+        max_pending_per_patient: how many of a patient's appointments may wait at once.
+        max_ahead: how far ahead one can book.
+        no_show_after: how long after its start the system may say that somebody did not come; zero: never.
+    """
 
     pending_expiry: timedelta = timedelta(hours=24)
     expiry_warning: timedelta = timedelta(hours=2)
     max_pending_per_patient: int = 5
     max_ahead: timedelta = timedelta(days=365)
+    no_show_after: timedelta = timedelta(minutes=10)
+
+
+class Interval(NamedTuple):
+    """A time that somebody holds: from a moment until the first that is free again."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+    def overlaps(self, other: "Interval") -> bool:
+        """Whether they share a moment; intervals that only touch do not."""
+        return self.starts_at < other.ends_at and other.starts_at < self.ends_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +49,16 @@ class Appointment:
         starts_at: UTC.
         ends_at: UTC; the first moment that is free again.
         user_timezone: how the patient sees the time; no rule depends on it.
-        created_at: the log time of its ``book``.
+        created_at: the log time of its ``book``; of an imported one, when it was booked elsewhere.
         updated_at: the log time of its last change; nothing happens to it before.
         expires_at: until when somebody must answer; ``None`` when nobody need.
         warned_at: when the parties were warned of its expiry.
-        changed_by_type: the type of the command that made its status what it is.
-        changed_by_id: that command's id.
+        held_since: the log time of the command that took its time, if that is not ``created_at``: it was moved there, or imported.
+        proposed_starts_at: when it is to start if the patient accepts; there exactly while a reschedule is proposed.
+        status_before_proposal: what it is again if the patient rejects; there exactly while a reschedule is proposed.
+        absent: who did not come, when it is a no-show.
+        changed_by_id: the id of the command that made its status what it is.
+        changed_by_type: that command's type.
         version: 1, 2, 3 …, raised by each change of state.
     """
 
@@ -59,14 +76,35 @@ class Appointment:
     warned_at: datetime | None = None
     cancelled_by: Role | None = None
     cancellation_reason: str | None = None
-    changed_by_type: str
+    held_since: datetime | None = None
+    proposed_starts_at: datetime | None = None
+    status_before_proposal: AppointmentStatus | None = None
+    absent: Absent | None = None
     changed_by_id: str
+    changed_by_type: str
     version: int = 1
 
     @property
     def duration_minutes(self) -> int:
         """How long it takes, in minutes."""
         return int((self.ends_at - self.starts_at).total_seconds()) // 60
+
+    @property
+    def duration(self) -> timedelta:
+        """How long it takes."""
+        return self.ends_at - self.starts_at
+
+    @property
+    def interval(self) -> Interval:
+        """The time that it takes."""
+        return Interval(self.starts_at, self.ends_at)
+
+    @property
+    def proposed_interval(self) -> Interval | None:
+        """The time that it is to take instead, if the patient accepts."""
+        if self.proposed_starts_at is None:
+            return None
+        return Interval(self.proposed_starts_at, self.proposed_starts_at + self.duration)
 
     def is_lapsed(self, now: datetime) -> bool:
         """Whether its deadline has passed: it holds nothing any more, although nobody swept yet."""
@@ -76,65 +114,16 @@ class Appointment:
         """Whether it holds its time."""
         return self.status in HOLDS_SLOT and not self.is_lapsed(now)
 
-    def overlaps(self, starts_at: datetime, ends_at: datetime) -> bool:
-        """Whether [start, end) shares a moment with it; intervals that only touch do not."""
-        return self.starts_at < ends_at and starts_at < self.ends_at
+    def in_the_way_of(self, asked: Interval) -> Interval | None:
+        """The first of its times that shares a moment with another."""
+        proposed = self.proposed_interval
+        if proposed is None:
+            return self.interval if self.interval.overlaps(asked) else None
+        return min((interval for interval in (self.interval, proposed) if interval.overlaps(asked)), default=None)
 
-
-class Known(NamedTuple):
-    """What a decision may depend on.
-
-    Attributes:
-        appointment: the one that the command names, if it exists.
-        of_doctor: open appointments of the doctor, at least all that overlap the time asked for.
-        of_patient: the same of the patient, with any doctor.
-        pending_of_patient: how many of the patient's appointments wait for an answer.
-        booked_in_this_batch: the ids of those that were booked in the same batch.
-    """
-
-    appointment: Appointment | None = None
-    of_doctor: Collection[Appointment] = ()
-    of_patient: Collection[Appointment] = ()
-    pending_of_patient: int = 0
-    booked_in_this_batch: AbstractSet[str] = frozenset()
-
-
-class Moment(NamedTuple):
-    """When a command is decided, and which one it is.
-
-    Attributes:
-        now: its log time.
-        asked_at: when its publisher says that it was made, if at all.
-        command_id: the ``ce_id``.
-        appointment_id: the one that it names, or the derived one.
-    """
-
-    now: datetime
-    asked_at: datetime | None
-    command_id: str
-    appointment_id: str
-
-
-class Changed(NamedTuple):
-    """Something happened: the appointment is now as it says."""
-
-    type: AppointmentEventType
-    appointment: Appointment
-    at: datetime
-
-
-class Refused(NamedTuple):
-    """Nothing happened, and why."""
-
-    refusal: Refusal
-
-
-BookingEvent = Changed | Refused
-
-
-def refuse(reason: Reason, message: str, holder: Appointment | None = None) -> Refusal:
-    """A refusal, with what stands in the way; never whose it is."""
-    conflict = None
-    if holder is not None:
-        conflict = {"appointment_id": holder.appointment_id, "starts_at": holder.starts_at, "ends_at": holder.ends_at}
-    return Refusal(reason.status_code, reason, message, conflict)
+    def taken_at(self, starts_at: datetime) -> datetime:
+        """When the command was appended that took this one of its times."""
+        if starts_at == self.proposed_starts_at and starts_at != self.starts_at:
+            # Nothing has changed since: every answer to a proposal settles it.
+            return self.updated_at
+        return self.held_since or self.created_at

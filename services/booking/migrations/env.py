@@ -1,6 +1,6 @@
 """Alembic's environment of booking."""
 
-from services.booking.store import metadata
+from services.booking.store.tables import metadata
 from shared.migrations import run_environment
 
 run_environment(metadata)

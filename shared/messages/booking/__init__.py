@@ -25,7 +25,6 @@ from shared.messages.booking.events import (
     AppointmentCancelled,
     AppointmentCompleted,
     AppointmentConfirmed,
-    AppointmentConflict,
     AppointmentDeclined,
     AppointmentEvent,
     AppointmentExpired,
@@ -37,6 +36,7 @@ from shared.messages.booking.events import (
     AppointmentRescheduleProposed,
     AppointmentRescheduleRejected,
     AppointmentRescheduleWithdrawn,
+    Conflict,
     TimeOffBlocked,
     TimeOffEvent,
     TimeOffRejected,
@@ -63,7 +63,6 @@ __all__ = [
     "AppointmentCommand",
     "AppointmentCompleted",
     "AppointmentConfirmed",
-    "AppointmentConflict",
     "AppointmentDeclined",
     "AppointmentEvent",
     "AppointmentEventType",
@@ -84,6 +83,7 @@ __all__ = [
     "CancelAppointment",
     "CompleteAppointment",
     "ConfirmAppointment",
+    "Conflict",
     "DeclineAppointment",
     "ExpireAppointment",
     "ImportAppointment",
@@ -104,16 +104,41 @@ __all__ = [
     "WithdrawReschedule",
 ]
 
-BookingCommand = BookAppointment | ConfirmAppointment | DeclineAppointment | CancelAppointment | ExpireAppointment | WarnAppointmentExpiry
+BookingCommand = (
+    BookAppointment
+    | ImportAppointment
+    | ConfirmAppointment
+    | DeclineAppointment
+    | CancelAppointment
+    | ProposeReschedule
+    | AcceptReschedule
+    | RejectReschedule
+    | WithdrawReschedule
+    | CompleteAppointment
+    | MarkNoShow
+    | ExpireAppointment
+    | WarnAppointmentExpiry
+    | BlockTimeOff
+    | UnblockTimeOff
+)
 
 #: The commands that the booking service decides, by type.
 BOOKING_COMMANDS: dict[str, type[Command]] = by_type(
     BookAppointment,
+    ImportAppointment,
     ConfirmAppointment,
     DeclineAppointment,
     CancelAppointment,
+    ProposeReschedule,
+    AcceptReschedule,
+    RejectReschedule,
+    WithdrawReschedule,
+    CompleteAppointment,
+    MarkNoShow,
     ExpireAppointment,
     WarnAppointmentExpiry,
+    BlockTimeOff,
+    UnblockTimeOff,
 )
 
 #: The events that it publishes, by type.

@@ -45,17 +45,17 @@ class NewAppointment(AppointmentCommand):
     appointment_id: Identifier | None = None
     """The id that it is to have; without one it is `apt_` and a UUIDv5 of the command's source and id."""
     patient_id: Identifier
-    """Who asks."""
+    """Whose appointment it is."""
     starts_at: UtcTime
-    """When it is to start: not in the past, and at most 365 days ahead (a setting)."""
+    """When it starts. To be booked: not in the past, and at most 365 days ahead (a setting)."""
     duration_minutes: DurationMinutes = 30
-    """How long it is to take, in minutes."""
+    """How long it takes, in minutes."""
     modality: Modality
-    """How doctor and patient are to meet."""
+    """How doctor and patient meet."""
     user_timezone: TimeZoneName = "UTC"
     """How the patient sees the time, an IANA name; no rule depends on it."""
     actor: Actor
-    """The patient, or an administrator."""
+    """Who asks: an administrator, or, to book, that patient."""
 
     @property
     def ends_at(self) -> datetime:
@@ -79,6 +79,7 @@ class ImportAppointment(NewAppointment):
 
     type: ClassVar[str] = "booking.appointment.import.v1"
     outcomes: ClassVar = (AppointmentImported,)
+    also_causes: ClassVar = (AppointmentExpired,)
 
     status: AppointmentStatus
     """Where it stands."""
@@ -140,6 +141,7 @@ class ProposeReschedule(AppointmentCommand):
 
     type: ClassVar[str] = "booking.appointment.propose_reschedule.v1"
     outcomes: ClassVar = (AppointmentRescheduleProposed,)
+    also_causes: ClassVar = (AppointmentExpired,)
 
     appointment_id: Identifier
     """Which appointment."""

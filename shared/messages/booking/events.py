@@ -17,17 +17,19 @@ from shared.messages.fields import ChangedBy, DurationMinutes, EventData, Identi
 from shared.messages.refusal import DataReason, Rejected
 
 
-class AppointmentConflict(Published):
-    """The appointment that stands in the way; never another patient's id."""
+class Conflict(Published):
+    """What stands in the way, an appointment or a time off; never another patient's id."""
 
-    appointment_id: Identifier
-    """Which appointment."""
+    appointment_id: Identifier | None = None
+    """Which appointment; absent when it is a time off."""
+    time_off_id: Identifier | None = None
+    """Which time off; absent when it is an appointment."""
     starts_at: UtcTime
     """When it starts."""
     ends_at: UtcTime
     """The first moment that is free again."""
-    status: AppointmentStatus | None = None
-    """With `wrong_status`: where the appointment stands."""
+    status: AppointmentStatus | TimeOffStatus | None = None
+    """With `wrong_status`: where it stands."""
     since: UtcTime | None = None
     """With `wrong_status`: since when it stands there."""
     command: ChangedBy | None = None
@@ -153,7 +155,7 @@ class AppointmentRejected(Rejected):
     type: Literal[AppointmentEventType.REJECTED]
     reason: Annotated[DataReason | AppointmentReason | Identifier, Field(union_mode="left_to_right")]
     """Why, for programs: the first that holds, in the order of the table of reasons. There may be more of them one day: go by the code then."""
-    conflict: AppointmentConflict | None = None
+    conflict: Conflict | None = None
     """What stands in the way, if something does."""
     appointment_id: Identifier | None = None
     """The appointment that the command is about; absent when the command names none that is valid."""
@@ -198,8 +200,8 @@ class TimeOffRejected(Rejected):
     type: Literal[TimeOffEventType.REJECTED]
     reason: Annotated[DataReason | TimeOffReason | Identifier, Field(union_mode="left_to_right")]
     """Why, for programs: the first that holds, in the order of the table of reasons. There may be more of them one day: go by the code then."""
-    conflict: AppointmentConflict | None = None
-    """The appointment that stands in the way, if one does."""
+    conflict: Conflict | None = None
+    """What stands in the way, if something does."""
     time_off_id: Identifier | None = None
     """The command's, if it is valid."""
     doctor_id: Identifier | None = None

@@ -1,34 +1,60 @@
-"""Booking again, as plainly as it can be said: one list, every rule a loop over all of it. And random days to compare by."""
+"""Booking again, as plainly as it can be said: two lists, every rule a loop over all of one."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from hypothesis import strategies as st
-
 from services.booking.domain.appointment import Appointment, Rules
+from services.booking.domain.time_off import TimeOff
 from services.booking.working_set import Appointments, Pending
 from shared.codec.decode import Received
-from shared.messages.booking import AppointmentStatus, BookAppointment, BookingCommand
-from shared.messages.events import Event
-from tests.examples import (
-    MILLISECOND,
-    NOW,
-    example_booking,
-    example_cancel,
-    example_confirm,
-    example_decline,
-    example_expire,
-    example_warning,
-    hours,
-    minutes,
-    patient,
-    received,
+from shared.messages.booking import (
+    AppointmentCommand,
+    AppointmentStatus,
+    BlockTimeOff,
+    BookAppointment,
+    BookingCommand,
+    ImportAppointment,
+    ProposeReschedule,
+    TimeOffCommand,
 )
+from shared.messages.events import Event
+from shared.messages.fields import Actor, Role
+from tests.examples import NOW, hours, minutes
 
-NAIVE_RULES: Final = Rules(pending_expiry=hours(6), expiry_warning=hours(1), max_pending_per_patient=2, max_ahead=timedelta(days=2))
-OPEN: Final = ("pending", "confirmed")
+NAIVE_RULES: Final = Rules(
+    pending_expiry=hours(6),
+    expiry_warning=hours(1),
+    max_pending_per_patient=2,
+    max_ahead=timedelta(days=2),
+    no_show_after=minutes(30),
+)
+WAITING: Final = ("pending", "reschedule_proposed")
+OPEN: Final = ("pending", "confirmed", "reschedule_proposed")
+#: Verb → the statuses that allow it, and what a person must be to use it.
+TABLE: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "confirm": (("pending",), "doctor"),
+    "decline": (("pending",), "doctor"),
+    "cancel": (OPEN, "patient or doctor"),
+    "propose_reschedule": (("pending", "confirmed"), "doctor"),
+    "accept_reschedule": (("reschedule_proposed",), "patient"),
+    "reject_reschedule": (("reschedule_proposed",), "patient"),
+    "withdraw_reschedule": (("reschedule_proposed",), "doctor"),
+    "complete": (("confirmed",), "doctor or system"),
+    "mark_no_show": (("confirmed",), "doctor or system"),
+    "expire": (WAITING, "system"),
+    "warn_expiry": (("pending",), "system"),
+}
+#: Verb → the status that it leads to, and the word of the event.
+ENDS: Final = {
+    "confirm": ("confirmed", "confirmed"),
+    "decline": ("cancelled", "declined"),
+    "cancel": ("cancelled", "cancelled"),
+    "accept_reschedule": ("confirmed", "rescheduled"),
+    "complete": ("completed", "completed"),
+    "mark_no_show": ("no_show", "no_show"),
+}
 
 
 @dataclass
@@ -39,93 +65,205 @@ class Entry:
     doctor_id: str
     patient_id: str
     starts_at: datetime
-    ends_at: datetime
+    length: timedelta
     expires_at: datetime
+    proposed: datetime | None = None
+    before: str = ""
     status: str = "pending"
     version: int = 1
     warned: bool = False
     changed_at: datetime = NOW
 
     def lapsed(self, now: datetime) -> bool:
-        return self.status == "pending" and now > self.expires_at
+        return self.status in WAITING and now > self.expires_at
 
     def holds(self, now: datetime) -> bool:
         return self.status in OPEN and not self.lapsed(now)
 
-    def meets(self, other: "Entry") -> bool:
-        return not (self.ends_at <= other.starts_at or other.ends_at <= self.starts_at)
+    def starts(self) -> list[datetime]:
+        return [self.starts_at] if self.proposed is None else [self.starts_at, self.proposed]
+
+    def meets(self, start: datetime, length: timedelta) -> bool:
+        return any(not (own + self.length <= start or start + length <= own) for own in self.starts())
+
+
+@dataclass
+class Off:
+    """One time off in the list."""
+
+    identifier: str
+    doctor_id: str
+    starts_at: datetime
+    ends_at: datetime
+    status: str = "blocked"
+    version: int = 1
+
+    def meets(self, start: datetime, length: timedelta) -> bool:
+        return self.status == "blocked" and not (self.ends_at <= start or start + length <= self.starts_at)
 
 
 class Naive:
-    """The list, and what each command comes to."""
+    """The lists, and what each command comes to."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.offs: list[Off] = []
 
     def decide(self, command: Received) -> list[str]:
         """The last words of the events' types, or the reason of the refusal; closed ones with their id."""
         content, now = command.content, command.log_time
-        if isinstance(content, BookAppointment):
-            return self._book(content, now)
         assert isinstance(content, BookingCommand)
-        found = [entry for entry in self.entries if entry.identifier == content.appointment_id and entry.doctor_id == content.doctor_id]
-        if not found:
-            return ["appointment_not_found"]
-        entry = found[0]
-        if content.actor is not None and content.actor.id not in {entry.doctor_id, entry.patient_id}:
-            return ["not_a_party"]
-        return [self._change(entry, content.type.split(".")[2], max(now, entry.changed_at))]
+        match content:
+            case BookAppointment():
+                return self._book(content, now)
+            case ImportAppointment():
+                return self._import(content, now)
+            case TimeOffCommand():
+                return [self._time_off(content, now)]
+            case ProposeReschedule():
+                return self._propose(content, now)
+            case _:
+                return [self._answer(content, now)]
+
+    def _named(self, appointment_id: str, doctor_id: str) -> Entry | None:
+        found = [entry for entry in self.entries if (entry.identifier, entry.doctor_id) == (appointment_id, doctor_id)]
+        return found[0] if found else None
+
+    def _not_allowed(self, entry: Entry, verb: str, actor: Actor | None) -> str | None:
+        statuses, person = TABLE[verb]
+        if actor is not None and not self._may(entry, actor.role, actor.id, person):
+            return "not_a_party"
+        return "wrong_status" if entry.status not in statuses else None
+
+    def _may(self, entry: Entry, role: Role, identifier: str, person: str) -> bool:
+        return role in person and identifier == {"patient": entry.patient_id, "doctor": entry.doctor_id}.get(role, identifier)
 
     def _book(self, command: BookAppointment, now: datetime) -> list[str]:
-        assert command.appointment_id is not None
+        length = minutes(command.duration_minutes)
+        in_order = {
+            "starts_in_the_past": command.starts_at < now,
+            "too_far_ahead": command.starts_at > now + NAIVE_RULES.max_ahead,
+            "appointment_exists": any(entry.identifier == command.appointment_id for entry in self.entries),
+            "too_many_pending": self._waits(command.patient_id, now) >= NAIVE_RULES.max_pending_per_patient,
+        }
+        deadline = min(now + NAIVE_RULES.pending_expiry, command.starts_at)
         asked = Entry(
-            command.appointment_id,
+            command.appointment_id or "", command.doctor_id, command.patient_id, command.starts_at, length, deadline, changed_at=now
+        )
+        refusal = next((reason for reason, holds in in_order.items() if holds), None) or self._taken(asked, asked.starts(), now)
+        return [refusal] if refusal is not None else self._enter(asked, "booked", now)
+
+    def _import(self, command: ImportAppointment, now: datetime) -> list[str]:
+        if any(entry.identifier == command.appointment_id for entry in self.entries):
+            return ["appointment_exists"]
+        status, start = str(command.status), command.starts_at
+        proposed = (command.proposed_starts_at or start) if status == "reschedule_proposed" else None
+        deadline = min(start, proposed) if proposed is not None else min(min(command.created_at, now) + NAIVE_RULES.pending_expiry, start)
+        asked = Entry(
+            command.appointment_id or "",
             command.doctor_id,
             command.patient_id,
-            command.starts_at,
-            command.starts_at + minutes(command.duration_minutes),
-            min(now + NAIVE_RULES.pending_expiry, command.starts_at),
+            start,
+            minutes(command.duration_minutes),
+            max(now, deadline),
+            proposed,
+            "pending",
+            status,
             changed_at=now,
         )
-        refusal = self._why_not(asked, now)
-        if refusal is not None:
-            return [refusal]
-        closed = [e for e in self.entries if e.doctor_id == asked.doctor_id and e.lapsed(now) and e.meets(asked)]
-        for entry in closed:
-            entry.status, entry.version, entry.changed_at = "cancelled", entry.version + 1, entry.expires_at
-        self.entries.append(asked)
-        return ["booked", *sorted(f"expired {entry.identifier}" for entry in closed)]
+        refusal = self._taken(asked, asked.starts(), now) if status in OPEN else None
+        return [refusal] if refusal is not None else self._enter(asked, "imported", now)
 
-    def _why_not(self, asked: Entry, now: datetime) -> str | None:
-        own = [entry for entry in self.entries if entry.patient_id == asked.patient_id]
-        of_doctor = [entry for entry in self.entries if entry.doctor_id == asked.doctor_id]
-        waiting = [entry for entry in own if entry.status == "pending" and not entry.lapsed(now)]
-        in_order = {
-            "starts_in_the_past": asked.starts_at < now,
-            "too_far_ahead": asked.starts_at > now + NAIVE_RULES.max_ahead,
-            "appointment_exists": any(entry.identifier == asked.identifier for entry in self.entries),
-            "too_many_pending": len(waiting) >= NAIVE_RULES.max_pending_per_patient,
-            "slot_already_booked": any(entry.holds(now) and entry.meets(asked) for entry in of_doctor),
-            "patient_already_booked": any(entry.holds(now) and entry.meets(asked) for entry in own),
-        }
-        return next((reason for reason, holds in in_order.items() if holds), None)
+    def _enter(self, asked: Entry, word: str, now: datetime) -> list[str]:
+        closed = self._close_lapsed(asked, asked.starts(), now) if asked.status in OPEN else []
+        self.entries.append(asked)
+        return [word, *closed]
+
+    def _waits(self, patient_id: str, now: datetime) -> int:
+        return sum(entry.patient_id == patient_id and entry.status == "pending" and not entry.lapsed(now) for entry in self.entries)
+
+    def _taken(self, asked: Entry, starts: Sequence[datetime], now: datetime) -> str | None:
+        """Why these times cannot be taken for an appointment."""
+        for start in starts:
+            others = [e for e in self.entries if e is not asked and e.holds(now) and e.meets(start, asked.length)]
+            offs = [off for off in self.offs if off.doctor_id == asked.doctor_id and off.meets(start, asked.length)]
+            if offs or any(entry.doctor_id == asked.doctor_id for entry in others):
+                return "slot_already_booked"
+        for start in starts:
+            others = [e for e in self.entries if e is not asked and e.holds(now) and e.meets(start, asked.length)]
+            if any(entry.patient_id == asked.patient_id for entry in others):
+                return "patient_already_booked"
+        return None
+
+    def _close_lapsed(self, asked: Entry, starts: Sequence[datetime], now: datetime) -> list[str]:
+        closed = [
+            entry
+            for entry in self.entries
+            if entry is not asked
+            and entry.doctor_id == asked.doctor_id
+            and entry.lapsed(now)
+            and any(entry.meets(start, asked.length) for start in starts)
+        ]
+        return sorted(self._expire(entry, now) for entry in closed)
+
+    def _propose(self, command: ProposeReschedule, now: datetime) -> list[str]:
+        entry, start = self._named(command.appointment_id, command.doctor_id), command.starts_at
+        now = max(now, entry.changed_at) if entry is not None else now
+        if not now <= start <= now + NAIVE_RULES.max_ahead:
+            return ["starts_in_the_past" if start < now else "too_far_ahead"]
+        if entry is None:
+            return ["appointment_not_found"]
+        refusal = self._not_allowed(entry, "propose_reschedule", command.actor)
+        if refusal is None and (entry.lapsed(now) or entry.starts_at < now):
+            refusal = "expired"
+        if refusal := refusal or self._taken(entry, [start], now):
+            return [refusal]
+        closed = self._close_lapsed(entry, [start], now)
+        self._become(entry, "reschedule_proposed", now, before=entry.status)
+        entry.proposed, entry.expires_at = start, min(entry.starts_at, start)
+        return ["reschedule_proposed", *closed]
+
+    def _answer(self, command: AppointmentCommand, now: datetime) -> str:
+        entry, verb = self._named(command.entity_id or "", command.doctor_id), command.type.split(".")[2]
+        if entry is None:
+            return "appointment_not_found"
+        now, actor = max(now, entry.changed_at), getattr(command, "actor", None)
+        if refusal := self._not_allowed(entry, verb, actor):
+            return refusal
+        if verb in {"expire", "warn_expiry"}:
+            return self._expire(entry, now) if verb == "expire" else self._warn(entry, now)
+        if entry.lapsed(now):
+            return "expired"
+        return "not_due" if self._is_early(entry, verb, actor, now) else self._change(entry, verb, now)
 
     def _change(self, entry: Entry, verb: str, now: datetime) -> str:
-        allowed = OPEN if verb == "cancel" else ("pending",)
-        if entry.status not in allowed:
-            return "wrong_status"
-        if verb == "warn_expiry":
-            return self._warn(entry, now)
-        if verb == "expire":
-            if not entry.lapsed(now):
-                return "not_due"
-            now = entry.expires_at
-        elif entry.lapsed(now):
-            return "expired"
-        entry.status = "confirmed" if verb == "confirm" else "cancelled"
-        entry.version += 1
-        entry.changed_at = now
-        return {"confirm": "confirmed", "decline": "declined", "cancel": "cancelled", "expire": f"expired {entry.identifier}"}[verb]
+        if verb in {"reject_reschedule", "withdraw_reschedule"}:
+            self._become(entry, entry.before, now)
+            entry.expires_at, entry.warned = min(now + NAIVE_RULES.pending_expiry, entry.starts_at), False
+            return "reschedule_rejected" if verb == "reject_reschedule" else "reschedule_withdrawn"
+        if verb == "accept_reschedule":
+            assert entry.proposed is not None
+            entry.starts_at = entry.proposed
+        status, word = ENDS[verb]
+        self._become(entry, status, now)
+        return word
+
+    def _is_early(self, entry: Entry, verb: str, actor: Actor | None, now: datetime) -> bool:
+        if verb not in {"complete", "mark_no_show"}:
+            return False
+        if actor is not None and actor.role is Role.SYSTEM:
+            return verb == "mark_no_show" and now < entry.starts_at + NAIVE_RULES.no_show_after
+        return now < entry.starts_at
+
+    def _become(self, entry: Entry, status: str, now: datetime, *, before: str = "") -> None:
+        entry.status, entry.before, entry.proposed = status, before, None
+        entry.version, entry.changed_at = entry.version + 1, now
+
+    def _expire(self, entry: Entry, now: datetime) -> str:
+        if not entry.lapsed(now):
+            return "not_due"
+        self._become(entry, "cancelled", entry.expires_at)
+        return f"expired {entry.identifier}"
 
     def _warn(self, entry: Entry, now: datetime) -> str:
         if entry.warned:
@@ -136,6 +274,28 @@ class Naive:
             return "not_due"
         entry.warned = True
         return "expiring"
+
+    def _time_off(self, command: TimeOffCommand, now: datetime) -> str:
+        found = [off for off in self.offs if off.identifier == command.time_off_id]
+        if isinstance(command, BlockTimeOff):
+            if found:
+                return "time_off_exists"
+            length = command.ends_at - command.starts_at
+            if any(e.doctor_id == command.doctor_id and e.holds(now) and e.meets(command.starts_at, length) for e in self.entries):
+                return "slot_already_booked"
+            self.offs.append(Off(command.time_off_id, command.doctor_id, command.starts_at, command.ends_at))
+            return "blocked"
+        if not found or found[0].doctor_id != command.doctor_id:
+            return "time_off_not_found"
+        if found[0].status == "unblocked":
+            return "wrong_status"
+        found[0].status, found[0].version = "unblocked", 2
+        return "unblocked"
+
+    def standing(self) -> dict[str, tuple[str, int]]:
+        """Appointment or time off → its status and version."""
+        entries = {entry.identifier: (entry.status, entry.version) for entry in self.entries}
+        return entries | {off.identifier: (off.status, off.version) for off in self.offs}
 
 
 def words_of(events: Sequence[Event]) -> list[str]:
@@ -157,21 +317,27 @@ class Shelf:
     def __init__(self, rules: Rules = NAIVE_RULES) -> None:
         self.rules = rules
         self.rows: dict[str, Appointment] = {}
+        self.time_off: dict[str, TimeOff] = {}
 
     def decide(self, batch: Sequence[Received]) -> list[list[Event]]:
         """Decide a batch in one working set, and keep what it changed."""
-        working_set = Appointments(self.rules, self.rows.values(), self._pending(batch))
+        working_set = Appointments(self.rules, self.rows.values(), self._pending(batch), self.time_off.values())
         events = [working_set.decide(command) for command in batch]
-        for appointment in [*working_set.booked, *working_set.changed]:
-            self.rows[appointment.appointment_id] = appointment
+        self.rows |= {row.appointment_id: row for row in (*working_set.new, *working_set.moved, *working_set.changed)}
+        self.time_off |= {row.time_off_id: row for row in (*working_set.new_time_off, *working_set.changed_time_off)}
         return events
 
+    def standing(self) -> dict[str, tuple[str, int]]:
+        """Appointment or time off → its status and version."""
+        rows = {identifier: (str(row.status), row.version) for identifier, row in self.rows.items()}
+        return rows | {identifier: (str(off.status), off.version) for identifier, off in self.time_off.items()}
+
     def _pending(self, batch: Sequence[Received]) -> Mapping[str, Pending]:
-        books = [(command.log_time, command.content) for command in batch if isinstance(command.content, BookAppointment)]
+        books = [command.content for command in batch if isinstance(command.content, BookAppointment)]
         if not books:
             return {}
-        first, last = min(time for time, _ in books), max(time for time, _ in books)
-        return {book.patient_id: self._pending_of(book.patient_id, first, last) for _, book in books}
+        times = [command.log_time for command in batch]
+        return {book.patient_id: self._pending_of(book.patient_id, min(times), max(times)) for book in books}
 
     def _pending_of(self, patient_id: str, first: datetime, last: datetime) -> Pending:
         deadlines = [
@@ -180,87 +346,3 @@ class Shelf:
             if row.patient_id == patient_id and row.status is AppointmentStatus.PENDING and row.expires_at is not None
         ]
         return Pending(last, sum(deadline > last for deadline in deadlines), [d for d in deadlines if first <= d <= last])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One command in the making; what it is about depends on the steps before."""
-
-    verb: str
-    doctor: int
-    patient: int
-    quarters_ahead: int
-    shift: int
-    duration_minutes: int
-    target: int
-    is_lost: bool
-    pause: timedelta
-
-
-_STEPS: Final = st.builds(
-    Step,
-    verb=st.sampled_from([*["book"] * 5, "confirm", "decline", "cancel", "expire", "expire", "warn_expiry"]),
-    doctor=st.integers(0, 1),
-    patient=st.integers(0, 2),
-    # Starts and deadlines that meet exactly, and by a millisecond not.
-    quarters_ahead=st.sampled_from([0, 1, 2, 3, 4, 5, 6, 8, 20, 24, 26, 28]),
-    shift=st.sampled_from([0, 0, 0, 0, 1, -1]),
-    duration_minutes=st.sampled_from([15, 30, 60, 480]),
-    target=st.integers(0, 5),
-    is_lost=st.sampled_from([*[False] * 9, True]),
-    pause=st.sampled_from([*[timedelta()] * 5, MILLISECOND, minutes(15), minutes(30), hours(6), hours(6) + MILLISECOND]),
-)
-
-
-def _at_their_times(steps: Iterable[Step], *, back: timedelta = timedelta()) -> list[Received]:
-    now = NOW
-    commands: list[Received] = []
-    booked: list[BookAppointment] = []
-    for index, step in enumerate(steps):
-        now += step.pause
-        command: BookingCommand
-        if step.verb == "book" or not booked:
-            command = _booking(step, now, booked)
-            booked.append(command)
-        else:
-            command = _answer(step, booked[-1 - step.target % len(booked)])
-        commands.append(received(command, identifier=f"command-{index}", at=now - back * (index % 2), offset=index))
-    return commands
-
-
-def _booking(step: Step, now: datetime, booked: Sequence[BookAppointment]) -> BookAppointment:
-    used = booked and step.is_lost
-    quarter = NOW + (now - NOW) // minutes(15) * minutes(15)
-    return example_booking(
-        appointment_id=booked[0].appointment_id if used else f"apt-{len(booked)}",
-        doctor_id=f"doctor-{step.doctor}",
-        patient_id=f"patient-{step.patient}",
-        starts_at=quarter + minutes(15 * step.quarters_ahead) + step.shift * MILLISECOND,
-        duration_minutes=step.duration_minutes,
-    )
-
-
-def _answer(step: Step, booking: BookAppointment) -> BookingCommand:
-    assert booking.appointment_id is not None
-    doctor_id = "doctor-9" if step.is_lost else booking.doctor_id
-    examples: dict[str, Callable[..., BookingCommand]] = {
-        "confirm": example_confirm,
-        "decline": example_decline,
-        "expire": example_expire,
-        "warn_expiry": example_warning,
-    }
-    if step.verb == "cancel":
-        return example_cancel(appointment_id=booking.appointment_id, doctor_id=doctor_id, actor=patient(booking.patient_id))
-    return examples[step.verb](appointment_id=booking.appointment_id, doctor_id=doctor_id)
-
-
-#: What happens on a day: commands in log order.
-days = st.lists(_STEPS, min_size=8, max_size=30).map(_at_their_times)
-#: The same, from two partitions whose records do not come in the order of time.
-days_of_two_partitions = st.builds(
-    lambda steps, back: _at_their_times(steps, back=back),
-    st.lists(_STEPS, min_size=8, max_size=30),
-    st.sampled_from([timedelta(), timedelta(), MILLISECOND, hours(1), hours(6)]),
-)
-#: How many records each poll hands over.
-cuts = st.lists(st.sampled_from([1, 2, 5, 30]), min_size=1, max_size=5)

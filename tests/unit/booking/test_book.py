@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.booking.domain import decide
-from services.booking.domain.appointment import Changed, Known, Reason, Rules
-from shared.messages.booking import AppointmentEventType, AppointmentStatus
+from services.booking.domain.appointment import Rules
+from services.booking.domain.decision import Changed, Known
+from shared.messages.booking import AppointmentEventType, AppointmentReason, AppointmentStatus
 from shared.messages.fields import Actor, Modality, Role
 from tests.examples import (
     APPOINTMENT,
@@ -73,7 +74,7 @@ def test_the_patient_and_an_administrator_may_book(actor: Actor) -> None:
 @pytest.mark.parametrize("actor", [patient("another"), doctor(), doctor(PATIENT), system(), Actor(role=Role.SYSTEM, id=PATIENT)])
 def test_nobody_else_may_book(actor: Actor) -> None:
     refusal = the_refusal(decide(Known(), example_booking(actor=actor), example_moment(), RULES))
-    assert (refusal.status_code, refusal.reason) == (403, Reason.NOT_A_PARTY)
+    assert (refusal.status_code, refusal.reason) == (403, AppointmentReason.NOT_A_PARTY)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_nothing_is_booked_into_the_past(starts_at: datetime, *, allowed: bool) 
         assert the_change(events).appointment.starts_at == starts_at
     else:
         refusal = the_refusal(events)
-        assert (refusal.status_code, refusal.reason) == (422, Reason.STARTS_IN_THE_PAST)
+        assert (refusal.status_code, refusal.reason) == (422, AppointmentReason.STARTS_IN_THE_PAST)
 
 
 @pytest.mark.parametrize(
@@ -108,14 +109,14 @@ def test_nothing_is_booked_further_ahead_than_allowed(ahead: timedelta, *, allow
         assert the_change(events).appointment.starts_at == NOW + ahead
     else:
         refusal = the_refusal(events)
-        assert (refusal.status_code, refusal.reason) == (422, Reason.TOO_FAR_AHEAD)
+        assert (refusal.status_code, refusal.reason) == (422, AppointmentReason.TOO_FAR_AHEAD)
         assert refusal.message == "The appointment would start more than 365 days ahead."
 
 
 def test_an_id_is_used_once() -> None:
     known = Known(example_appointment(status=AppointmentStatus.CANCELLED))
     refusal = the_refusal(decide(known, example_booking(), example_moment(), RULES))
-    assert (refusal.status_code, refusal.reason) == (409, Reason.APPOINTMENT_EXISTS)
+    assert (refusal.status_code, refusal.reason) == (409, AppointmentReason.APPOINTMENT_EXISTS)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_a_patient_waits_for_so_many_answers_at_most(waiting: int, limit: int, *
         assert the_change(events).type is AppointmentEventType.BOOKED
     else:
         refusal = the_refusal(events)
-        assert (refusal.status_code, refusal.reason) == (409, Reason.TOO_MANY_PENDING)
+        assert (refusal.status_code, refusal.reason) == (409, AppointmentReason.TOO_MANY_PENDING)
 
 
 INTERVALS = [
@@ -162,7 +163,7 @@ def test_a_doctor_is_in_one_appointment_at_a_time(
         assert the_change(events).appointment.appointment_id == APPOINTMENT
         return
     refusal = the_refusal(events)
-    assert (refusal.status_code, refusal.reason) == (409, Reason.SLOT_ALREADY_BOOKED)
+    assert (refusal.status_code, refusal.reason) == (409, AppointmentReason.SLOT_ALREADY_BOOKED)
     assert refusal.conflict == {"appointment_id": "held", "starts_at": held.starts_at, "ends_at": held.ends_at}
 
 
@@ -179,7 +180,7 @@ def test_a_patient_is_in_one_appointment_at_a_time_with_any_doctor(
         assert the_change(events).appointment.appointment_id == APPOINTMENT
         return
     refusal = the_refusal(events)
-    assert (refusal.status_code, refusal.reason) == (409, Reason.PATIENT_ALREADY_BOOKED)
+    assert (refusal.status_code, refusal.reason) == (409, AppointmentReason.PATIENT_ALREADY_BOOKED)
     assert refusal.conflict == {"appointment_id": "held", "starts_at": held.starts_at, "ends_at": held.ends_at}
 
 
@@ -209,7 +210,7 @@ def test_the_same_instant_in_another_offset_is_the_same_slot(same_instant: str) 
     assert command.starts_at == START
     assert command.starts_at.tzinfo is UTC
     held = example_appointment(appointment_id="held", patient_id="another")
-    assert the_refusal(decide(Known(of_doctor=[held]), command, example_moment(), RULES)).reason is Reason.SLOT_ALREADY_BOOKED
+    assert the_refusal(decide(Known(of_doctor=[held]), command, example_moment(), RULES)).reason is AppointmentReason.SLOT_ALREADY_BOOKED
 
 
 DST_CHANGES = [
@@ -232,9 +233,9 @@ DST_CHANGES = [
 def test_a_change_of_the_clocks_moves_nothing(first: str, second: str, user_timezone: str, *, overlap: bool) -> None:
     held = the_change(decide(Known(), example_booking(starts_at=first, patient_id="another"), example_moment(), RULES)).appointment
     command = example_booking(starts_at=second, user_timezone=user_timezone)
-    events = decide(Known(of_doctor=[held]), command, example_moment(appointment_id="second"), RULES)
+    events = decide(Known(of_doctor=[held]), command, example_moment(entity_id="second"), RULES)
     if overlap:
-        assert the_refusal(events).reason is Reason.SLOT_ALREADY_BOOKED
+        assert the_refusal(events).reason is AppointmentReason.SLOT_ALREADY_BOOKED
     else:
         assert the_change(events).type is AppointmentEventType.BOOKED
 
@@ -259,15 +260,15 @@ def test_the_loser_of_a_race_is_told_that_it_was_one(asked_at: datetime | None, 
 
 def test_the_loser_of_a_race_within_a_batch_is_told_that_it_was_one() -> None:
     held = example_appointment(appointment_id="held", patient_id="another")
-    known = Known(of_doctor=[held], booked_in_this_batch={"held"})
+    known = Known(of_doctor=[held], taken_in_this_batch={("held", START)})
     assert the_refusal(decide(known, example_booking(), example_moment(), RULES)).message == JUST_TAKEN
 
 
 def test_who_asks_twice_is_told_that_the_slot_is_theirs() -> None:
     held = example_appointment(appointment_id="held")
-    known = Known(of_doctor=[held], of_patient=[held], booked_in_this_batch={"held"})
+    known = Known(of_doctor=[held], of_patient=[held], taken_in_this_batch={("held", START)})
     refusal = the_refusal(decide(known, example_booking(), example_moment(asked_at=NOW - hours(2)), RULES))
-    assert refusal.reason is Reason.SLOT_ALREADY_BOOKED
+    assert refusal.reason is AppointmentReason.SLOT_ALREADY_BOOKED
     assert refusal.message == "You have already booked this time slot."
 
 
@@ -288,7 +289,7 @@ def test_the_earliest_of_several_in_the_way_is_named() -> None:
 def test_a_pending_one_holds_its_slot_until_its_deadline_and_not_longer() -> None:
     held = example_appointment(appointment_id="held", patient_id="another", expires_at=NOW)
     known = Known(of_doctor=[held])
-    assert the_refusal(decide(known, example_booking(), example_moment(now=NOW), RULES)).reason is Reason.SLOT_ALREADY_BOOKED
+    assert the_refusal(decide(known, example_booking(), example_moment(now=NOW), RULES)).reason is AppointmentReason.SLOT_ALREADY_BOOKED
     outcome = decide(known, example_booking(), example_moment(now=NOW + MILLISECOND), RULES)[0]
     assert isinstance(outcome, Changed)
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from services.booking.domain import decide
-from services.booking.domain.appointment import Known, Reason
-from shared.messages.booking import AppointmentEventType, AppointmentStatus
+from services.booking.domain.decision import Known
+from shared.messages.booking import AppointmentEventType, AppointmentReason, AppointmentStatus
 from shared.messages.fields import Actor
 from tests.examples import (
     MILLISECOND,
@@ -39,6 +39,8 @@ def test_an_open_appointment_is_cancelled_by_who_asked(actor: Actor, status: App
         status=AppointmentStatus.CANCELLED,
         updated_at=NOW,
         expires_at=None,
+        proposed_starts_at=None,
+        status_before_proposal=None,
         cancelled_by=actor.role,
         cancellation_reason="ill",
         changed_by_type="booking.appointment.cancel.v1",
@@ -51,7 +53,7 @@ def test_an_open_appointment_is_cancelled_by_who_asked(actor: Actor, status: App
 @pytest.mark.parametrize("actor", [patient("another"), doctor("another"), patient("doctor-1"), doctor("patient-1"), system()])
 def test_nobody_else_may_cancel(actor: Actor) -> None:
     refusal = the_refusal(decide(Known(example_appointment()), example_cancel(actor=actor), example_moment(), RULES))
-    assert (refusal.status_code, refusal.reason) == (403, Reason.NOT_A_PARTY)
+    assert (refusal.status_code, refusal.reason) == (403, AppointmentReason.NOT_A_PARTY)
 
 
 def test_a_lapsed_one_has_expired_and_cannot_be_cancelled() -> None:
@@ -59,7 +61,7 @@ def test_a_lapsed_one_has_expired_and_cannot_be_cancelled() -> None:
     assert the_change(decide(Known(pending), example_cancel(), example_moment(now=NOW), RULES)).type is AppointmentEventType.CANCELLED
     late = decide(Known(pending), example_cancel(), example_moment(now=NOW + MILLISECOND), RULES)
     refusal = the_refusal(late)
-    assert (refusal.status_code, refusal.reason) == (409, Reason.EXPIRED)
+    assert (refusal.status_code, refusal.reason) == (409, AppointmentReason.EXPIRED)
 
 
 def test_a_confirmed_one_can_be_cancelled_after_its_start() -> None:

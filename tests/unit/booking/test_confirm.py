@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from services.booking.domain import decide
-from services.booking.domain.appointment import Known, Reason
-from shared.messages.booking import AppointmentEventType, AppointmentStatus
+from services.booking.domain.decision import Known
+from shared.messages.booking import AppointmentEventType, AppointmentReason, AppointmentStatus
 from shared.messages.fields import Actor
 from tests.examples import (
     MILLISECOND,
@@ -61,7 +61,7 @@ def test_a_deadline_holds_to_the_millisecond_although_nobody_swept(after_the_dea
         assert the_change(events).type is AppointmentEventType.CONFIRMED
     else:
         refusal = the_refusal(events)
-        assert (refusal.status_code, refusal.reason) == (409, Reason.EXPIRED)
+        assert (refusal.status_code, refusal.reason) == (409, AppointmentReason.EXPIRED)
 
 
 def test_it_can_be_confirmed_up_to_its_very_start() -> None:
@@ -69,24 +69,24 @@ def test_it_can_be_confirmed_up_to_its_very_start() -> None:
     assert pending.expires_at == START
     assert the_change(decide(Known(pending), example_confirm(), example_moment(now=START), RULES)).type is AppointmentEventType.CONFIRMED
     late = decide(Known(pending), example_confirm(), example_moment(now=START + MILLISECOND), RULES)
-    assert the_refusal(late).reason is Reason.EXPIRED
+    assert the_refusal(late).reason is AppointmentReason.EXPIRED
 
 
 @pytest.mark.parametrize("actor", [patient(), patient("doctor-1"), doctor("another"), admin(), system()])
 def test_nobody_confirms_for_the_doctor(actor: Actor) -> None:
     refusal = the_refusal(decide(Known(example_appointment()), example_confirm(actor=actor), example_moment(), RULES))
-    assert (refusal.status_code, refusal.reason) == (403, Reason.NOT_A_PARTY)
+    assert (refusal.status_code, refusal.reason) == (403, AppointmentReason.NOT_A_PARTY)
 
 
 def test_an_unknown_appointment_cannot_be_confirmed() -> None:
     refusal = the_refusal(decide(Known(), example_confirm(), example_moment(), RULES))
-    assert (refusal.status_code, refusal.reason) == (404, Reason.APPOINTMENT_NOT_FOUND)
+    assert (refusal.status_code, refusal.reason) == (404, AppointmentReason.APPOINTMENT_NOT_FOUND)
 
 
 def test_an_appointment_of_another_doctor_is_not_found_even_by_its_own() -> None:
     known = Known(example_appointment(doctor_id="its-own"))
     command = example_confirm(doctor_id="another", actor=doctor("its-own"))
-    assert the_refusal(decide(known, command, example_moment(), RULES)).reason is Reason.APPOINTMENT_NOT_FOUND
+    assert the_refusal(decide(known, command, example_moment(), RULES)).reason is AppointmentReason.APPOINTMENT_NOT_FOUND
 
 
 def test_nothing_happens_before_what_happened_last_whatever_the_clocks_say() -> None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from services.booking.domain import decide
-from services.booking.domain.appointment import Known, Reason
-from shared.messages.booking import AppointmentEventType, AppointmentStatus
+from services.booking.domain.decision import Known
+from shared.messages.booking import AppointmentEventType, AppointmentReason, AppointmentStatus
 from shared.messages.fields import Actor, Role
 from tests.examples import (
     MILLISECOND,
@@ -48,11 +48,11 @@ def test_a_pending_appointment_is_declined_and_its_slot_is_free(reason_code: str
 @pytest.mark.parametrize("actor", [patient(), doctor("another"), admin(), system()])
 def test_nobody_declines_for_the_doctor(actor: Actor) -> None:
     refusal = the_refusal(decide(Known(example_appointment()), example_decline(actor=actor), example_moment(), RULES))
-    assert (refusal.status_code, refusal.reason) == (403, Reason.NOT_A_PARTY)
+    assert (refusal.status_code, refusal.reason) == (403, AppointmentReason.NOT_A_PARTY)
 
 
 def test_after_the_deadline_there_is_nothing_left_to_decline() -> None:
     pending = example_appointment(expires_at=NOW)
     assert the_change(decide(Known(pending), example_decline(), example_moment(now=NOW), RULES)).type is AppointmentEventType.DECLINED
     late = decide(Known(pending), example_decline(), example_moment(now=NOW + MILLISECOND), RULES)
-    assert the_refusal(late).reason is Reason.EXPIRED
+    assert the_refusal(late).reason is AppointmentReason.EXPIRED

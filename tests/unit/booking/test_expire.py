@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.booking.domain import decide
-from services.booking.domain.appointment import Known, Reason, Rules
-from shared.messages.booking import AppointmentEventType, AppointmentStatus
+from services.booking.domain.appointment import Rules
+from services.booking.domain.decision import Known
+from shared.messages.booking import AppointmentEventType, AppointmentReason, AppointmentStatus
 from shared.messages.fields import Actor, Role
 from shared.messages.wording import describe_duration
 from tests.examples import (
@@ -53,7 +54,7 @@ def test_it_expires_at_its_deadline_however_late_the_sweep_comes(late_by: timede
 def test_until_its_deadline_it_is_not_due(early_by: timedelta) -> None:
     pending = example_appointment(expires_at=NOW)
     refusal = the_refusal(decide(Known(pending), example_expire(), example_moment(now=NOW - early_by), RULES))
-    assert (refusal.status_code, refusal.reason) == (409, Reason.NOT_DUE)
+    assert (refusal.status_code, refusal.reason) == (409, AppointmentReason.NOT_DUE)
 
 
 NO_RESPONSE = "Automatically expired - No doctor response within 24 hours"
@@ -107,14 +108,14 @@ def test_the_sweep_needs_no_actor_but_may_name_itself() -> None:
 def test_no_person_lets_an_appointment_expire(actor: Actor) -> None:
     pending = example_appointment(expires_at=NOW)
     refusal = the_refusal(decide(Known(pending), example_expire(actor=actor), example_moment(now=NOW + MILLISECOND), RULES))
-    assert (refusal.status_code, refusal.reason) == (403, Reason.NOT_A_PARTY)
+    assert (refusal.status_code, refusal.reason) == (403, AppointmentReason.NOT_A_PARTY)
 
 
 def test_what_does_not_exist_does_not_expire() -> None:
-    assert the_refusal(decide(Known(), example_expire(), example_moment(), RULES)).reason is Reason.APPOINTMENT_NOT_FOUND
+    assert the_refusal(decide(Known(), example_expire(), example_moment(), RULES)).reason is AppointmentReason.APPOINTMENT_NOT_FOUND
 
 
 def test_what_the_doctor_confirmed_in_time_does_not_expire() -> None:
     confirmed = example_appointment(status=AppointmentStatus.CONFIRMED)
     refusal = the_refusal(decide(Known(confirmed), example_expire(), example_moment(now=START + hours(2)), RULES))
-    assert (refusal.status_code, refusal.reason) == (409, Reason.WRONG_STATUS)
+    assert (refusal.status_code, refusal.reason) == (409, AppointmentReason.WRONG_STATUS)

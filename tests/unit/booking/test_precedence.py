@@ -6,8 +6,9 @@ from itertools import pairwise
 import pytest
 
 from services.booking.domain import decide
-from services.booking.domain.appointment import Known, Moment, Reason, Rules
-from shared.messages.booking import AppointmentStatus, BookingCommand
+from services.booking.domain.appointment import Rules
+from services.booking.domain.decision import Known, Moment
+from shared.messages.booking import AppointmentReason, AppointmentStatus, BookingCommand
 from shared.messages.refusal import StatusCode
 from tests.examples import (
     MILLISECOND,
@@ -26,10 +27,10 @@ from tests.examples import (
     the_refusal,
 )
 
-R = Reason
+R = AppointmentReason
 NOTHING = Known()
 AT_NOON = example_moment()
-ORDER = list(Reason)
+ORDER = list(AppointmentReason)
 OTHERS = example_appointment(appointment_id="of-another", patient_id="another")
 OWN = example_appointment(appointment_id="own", doctor_id="another")
 PENDING_LONG_AGO = example_appointment(created_at=NOW - hours(48))
@@ -40,7 +41,7 @@ CONFIRMED = example_appointment(status=AppointmentStatus.CONFIRMED)
 class Case:
     """Circumstances in which several refusals hold at once."""
 
-    holding: tuple[Reason, ...]
+    holding: tuple[AppointmentReason, ...]
     command: BookingCommand
     known: Known = NOTHING
     moment: Moment = AT_NOON
@@ -133,7 +134,7 @@ def test_every_adjacent_pair_that_can_hold_at_once_is_among_the_cases() -> None:
         (R.EXPIRED, R.NOT_DUE),
     }
     covered = {(first, second) for case in CASES for i, first in enumerate(case.holding) for second in case.holding[i + 1 :]}
-    assert set(pairwise(Reason)) - covered == never_together
+    assert set(pairwise(AppointmentReason)) - covered == never_together
 
 
 def test_the_order_is_that_of_the_rules_of_the_domain() -> None:
@@ -143,5 +144,5 @@ def test_the_order_is_that_of_the_rules_of_the_domain() -> None:
         StatusCode.FORBIDDEN: 2,
         StatusCode.CONFLICT: 3,
     }
-    ranks = [kinds[reason.status_code] for reason in Reason]
+    ranks = [kinds[reason.status_code] for reason in AppointmentReason]
     assert ranks == sorted(ranks)

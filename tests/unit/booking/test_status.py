@@ -3,10 +3,11 @@
 import pytest
 
 from services.booking.domain import decide
-from services.booking.domain.appointment import Known, Reason
+from services.booking.domain.decision import Known
 from shared.messages.booking import (
     AppointmentCommand,
     AppointmentEventType,
+    AppointmentReason,
     AppointmentStatus,
     BookingCommand,
 )
@@ -59,13 +60,13 @@ def test_each_command_succeeds_in_its_statuses_alone(
         assert the_change(events).type is event
     else:
         refusal = the_refusal(events)
-        assert (refusal.status_code, refusal.reason) == (409, Reason.WRONG_STATUS)
+        assert (refusal.status_code, refusal.reason) == (409, AppointmentReason.WRONG_STATUS)
 
 
 @pytest.mark.parametrize("status", [CONFIRMED, CANCELLED, COMPLETED, NO_SHOW])
 def test_what_is_answered_or_closed_does_not_expire(status: AppointmentStatus) -> None:
     events = decide(Known(example_appointment(status=status)), example_expire(), example_moment(now=START + hours(1)), RULES)
-    assert the_refusal(events).reason is Reason.WRONG_STATUS
+    assert the_refusal(events).reason is AppointmentReason.WRONG_STATUS
 
 
 def test_what_is_pending_expires() -> None:
@@ -100,4 +101,4 @@ def test_a_proposed_one_is_named_in_plain_words() -> None:
 def test_a_closed_appointment_stays_closed(command: BookingCommand, status: AppointmentStatus) -> None:
     for now in (NOW, START, START + hours(48)):
         closed = example_appointment(status=status)
-        assert the_refusal(decide(Known(closed), command, example_moment(now=now), RULES)).reason is Reason.WRONG_STATUS
+        assert the_refusal(decide(Known(closed), command, example_moment(now=now), RULES)).reason is AppointmentReason.WRONG_STATUS

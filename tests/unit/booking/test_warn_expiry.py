@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from services.booking.domain import decide
-from services.booking.domain.appointment import Known, Reason, Rules
-from shared.messages.booking import AppointmentEventType, AppointmentStatus
+from services.booking.domain.appointment import Rules
+from services.booking.domain.decision import Known
+from shared.messages.booking import AppointmentEventType, AppointmentReason, AppointmentStatus
 from shared.messages.fields import Actor
 from tests.examples import (
     MILLISECOND,
@@ -37,13 +38,13 @@ def test_a_warning_notes_that_it_was_given_and_changes_nothing_else() -> None:
 @pytest.mark.parametrize(
     "before_the_deadline, reason",
     [
-        pytest.param(hours(2) + MILLISECOND, Reason.NOT_DUE, id="a millisecond too early"),
+        pytest.param(hours(2) + MILLISECOND, AppointmentReason.NOT_DUE, id="a millisecond too early"),
         pytest.param(hours(2), None, id="as early as allowed"),
         pytest.param(timedelta(), None, id="at the deadline"),
-        pytest.param(-MILLISECOND, Reason.EXPIRED, id="a millisecond too late"),
+        pytest.param(-MILLISECOND, AppointmentReason.EXPIRED, id="a millisecond too late"),
     ],
 )
-def test_a_warning_comes_in_the_time_before_the_deadline(before_the_deadline: timedelta, reason: Reason | None) -> None:
+def test_a_warning_comes_in_the_time_before_the_deadline(before_the_deadline: timedelta, reason: AppointmentReason | None) -> None:
     pending = example_appointment(expires_at=NOW + hours(5))
     moment = example_moment(now=NOW + hours(5) - before_the_deadline)
     events = decide(Known(pending), example_warning(), moment, RULES)
@@ -62,7 +63,7 @@ def test_what_expires_sooner_than_the_warning_time_is_warned_of_at_once() -> Non
 def test_the_warning_time_is_a_setting() -> None:
     pending = example_appointment(expires_at=NOW + minutes(1))
     rules = Rules(expiry_warning=timedelta(seconds=30))
-    assert the_refusal(decide(Known(pending), example_warning(), example_moment(), rules)).reason is Reason.NOT_DUE
+    assert the_refusal(decide(Known(pending), example_warning(), example_moment(), rules)).reason is AppointmentReason.NOT_DUE
     moment = example_moment(now=NOW + timedelta(seconds=30))
     assert the_change(decide(Known(pending), example_warning(), moment, rules)).type is AppointmentEventType.EXPIRING
 
@@ -70,15 +71,17 @@ def test_the_warning_time_is_a_setting() -> None:
 def test_a_warning_comes_once() -> None:
     warned = example_appointment(expires_at=NOW + hours(1), warned_at=NOW - minutes(1))
     refusal = the_refusal(decide(Known(warned), example_warning(), example_moment(), RULES))
-    assert (refusal.status_code, refusal.reason) == (409, Reason.ALREADY_WARNED)
+    assert (refusal.status_code, refusal.reason) == (409, AppointmentReason.ALREADY_WARNED)
 
 
 @pytest.mark.parametrize("actor", [patient(), doctor(), admin()])
 def test_no_person_gives_the_warning(actor: Actor) -> None:
     pending = example_appointment(expires_at=NOW + hours(1))
-    assert the_refusal(decide(Known(pending), example_warning(actor=actor), example_moment(), RULES)).reason is Reason.NOT_A_PARTY
+    assert (
+        the_refusal(decide(Known(pending), example_warning(actor=actor), example_moment(), RULES)).reason is AppointmentReason.NOT_A_PARTY
+    )
 
 
 def test_nobody_is_warned_of_a_confirmed_one() -> None:
     confirmed = example_appointment(status=AppointmentStatus.CONFIRMED)
-    assert the_refusal(decide(Known(confirmed), example_warning(), example_moment(), RULES)).reason is Reason.WRONG_STATUS
+    assert the_refusal(decide(Known(confirmed), example_warning(), example_moment(), RULES)).reason is AppointmentReason.WRONG_STATUS

@@ -59,7 +59,7 @@ def test_a_slot_freed_in_a_batch_is_free_for_the_rest_of_it() -> None:
     cancel, book = example_cancel(appointment_id="old"), example_booking(appointment_id="new", patient_id="another")
     assert outcomes(appointments, received(cancel), received(book)) == ["cancelled", "booked"]
     assert [appointment.appointment_id for appointment in appointments.changed] == ["old"]
-    assert [appointment.appointment_id for appointment in appointments.booked] == ["new"]
+    assert [appointment.appointment_id for appointment in appointments.new] == ["new"]
 
 
 def test_what_is_booked_and_changed_in_a_batch_is_written_once_as_it_stands_after_it() -> None:
@@ -69,14 +69,14 @@ def test_what_is_booked_and_changed_in_a_batch_is_written_once_as_it_stands_afte
         "confirmed",
         "cancelled",
     ]
-    assert [(kept.status, kept.version) for kept in appointments.booked] == [(AppointmentStatus.CANCELLED, 3)]
+    assert [(kept.status, kept.version) for kept in appointments.new] == [(AppointmentStatus.CANCELLED, 3)]
     assert appointments.changed == []
 
 
 def test_a_refusal_writes_nothing() -> None:
     appointments = a_working_set(example_appointment(appointment_id="held", patient_id="another"))
     assert outcomes(appointments, received()) == ["slot_already_booked"]
-    assert (appointments.booked, appointments.changed) == ([], [])
+    assert (appointments.new, appointments.changed) == ([], [])
 
 
 def test_a_warning_is_written_although_the_version_stays() -> None:

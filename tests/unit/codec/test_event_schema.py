@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from shared.codec.decode import Received
 from shared.codec.encode import encode_event
 from tests.examples import NOW, hours, received
-from tests.unit.booking.naive import Shelf, days
+from tests.unit.booking.days import days
+from tests.unit.booking.naive import Shelf
 
 Check = Callable[[Any], bool]
 
@@ -73,6 +74,17 @@ APPOINTMENT: dict[str, Check] = {
     "expires_at": maybe(is_time),
     "cancelled_by": maybe(one_of("patient", "doctor", "admin", "system")),
     "cancellation_reason": maybe(is_text),
+    "proposed_starts_at": maybe(is_time),
+    "status_before_proposal": maybe(one_of("pending", "confirmed")),
+    "absent": maybe(one_of("patient", "doctor", "both")),
+}
+TIME_OFF: dict[str, Check] = {
+    "time_off_id": is_id,
+    "doctor_id": is_id,
+    "starts_at": is_time,
+    "ends_at": is_time,
+    "status": one_of("blocked", "unblocked"),
+    "created_at": is_time,
 }
 REJECTED: dict[str, Check] = {
     "command": is_text,
@@ -80,15 +92,29 @@ REJECTED: dict[str, Check] = {
     "reason": is_text,
     "message": is_text,
     "doctor_id": is_id,
-    "appointment_id": is_id,
 }
-SLOT = {"appointment_id": is_id, "starts_at": is_time, "ends_at": is_time}
-CONFLICT = is_like(**SLOT)
-WRONG_STATUS = is_like(**SLOT, status=is_text, since=is_time, command=is_like(type=is_text, id=is_id))
+
+
+def is_conflict(**more: Check) -> Check:
+    """An appointment in the way, or a time off."""
+    held = {"starts_at": is_time, "ends_at": is_time, **more}
+    by_appointment, by_time_off = is_like(appointment_id=is_id, **held), is_like(time_off_id=is_id, **held)
+    return lambda value: by_appointment(value) or by_time_off(value)
+
+
+CONFLICT = is_conflict()
+WRONG_STATUS = is_conflict(status=is_text, since=is_time, command=is_like(type=is_text, id=is_id))
 #: What each event says of the appointment.
 AFTER: dict[str, Check] = {
     "booked": lambda value: (value["status"], value["version"]) == ("pending", 1) and value["expires_at"] is not None,
+    "imported": lambda value: value["version"] == 1,
     "confirmed": lambda value: (value["status"], value["expires_at"]) == ("confirmed", None),
+    "rescheduled": lambda value: (value["status"], value["expires_at"]) == ("confirmed", None),
+    "reschedule_proposed": lambda value: value["status"] == "reschedule_proposed" and value["version"] > 1,
+    "reschedule_rejected": lambda value: value["status"] in {"pending", "confirmed"},
+    "reschedule_withdrawn": lambda value: value["status"] in {"pending", "confirmed"},
+    "completed": lambda value: value["status"] == "completed",
+    "no_show": lambda value: value["status"] == "no_show" and value["absent"] is not None,
     "declined": lambda value: (value["status"], value["cancelled_by"], value["expires_at"]) == ("cancelled", "doctor", None),
     "cancelled": lambda value: value["status"] == "cancelled" and value["cancelled_by"] in {"patient", "doctor", "admin"},
     "expired": lambda value: (
@@ -96,22 +122,30 @@ AFTER: dict[str, Check] = {
         and value["cancellation_reason"].startswith("Automatically expired - ")
     ),
     "expiring": lambda value: value["status"] == "pending",
+    "blocked": lambda value: (value["status"], value["version"]) == ("blocked", 1),
+    "unblocked": lambda value: (value["status"], value["version"]) == ("unblocked", 2),
 }
 
 
 def assert_keeps_to_the_contract(value: dict[str, Any]) -> None:
-    word = value["type"].removeprefix("booking.appointment.").removesuffix(".v1")
-    fields = ENVELOPE | (REJECTED if word == "rejected" else APPOINTMENT)
+    service, entity, word, v1 = value["type"].split(".")
+    assert (service, v1) == ("booking", "v1")
+    state, own_id = (APPOINTMENT, "appointment_id") if entity == "appointment" else (TIME_OFF, "time_off_id")
     if word == "rejected":
-        optional: dict[str, Check] = {"patient_id": is_id}
+        fields = ENVELOPE | REJECTED | {own_id: is_id}
         if value["reason"] in {"slot_already_booked", "patient_already_booked"}:
             fields["conflict"] = CONFLICT
         if value["reason"] == "wrong_status":
             fields["conflict"] = WRONG_STATUS
-        assert value.keys() - optional.keys() == fields.keys()
+        assert value.keys() - {"patient_id"} == fields.keys()
     else:
+        fields = ENVELOPE | state
         assert value.keys() == fields.keys()
         assert AFTER[word](value), value
+    if entity == "appointment" and word != "rejected":
+        is_proposed = value["status"] == "reschedule_proposed"
+        assert is_proposed == (value["proposed_starts_at"] is not None) == (value["status_before_proposal"] is not None)
+        assert (value["expires_at"] is not None) == (value["status"] in {"pending", "reschedule_proposed"})
     for name, check in fields.items():
         assert check(value[name]), (name, value[name])
     assert list(value)[:3] == ["type", "id", "time"]

@@ -1,0 +1,49 @@
+"""What people look at: an appointment as it stands, and what holds a doctor's time."""
+
+from typing import Final
+
+from sqlalchemy import Text, bindparam, text
+
+from services.booking.domain.appointment import LONGEST_APPOINTMENT, Appointment
+from services.booking.domain.time_off import TimeOff
+from services.booking.store.rows import appointment_of, time_off_of
+from services.booking.store.tables import HOLDS_SLOT
+from shared.database import Connection, fetch
+
+#: So many of a doctor's appointments, and so many times off, are shown at the most.
+SHOWN: Final = 100
+
+_LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
+_APPOINTMENT: Final = text("SELECT * FROM appointments WHERE appointment_id = :appointment_id").bindparams(
+    bindparam("appointment_id", type_=Text),
+)
+_HELD_BY_DOCTOR: Final = text(
+    f"""
+    SELECT * FROM appointments
+    WHERE doctor_id = :doctor_id AND {HOLDS_SLOT} AND starts_at > clock_timestamp() - {_LONGEST} AND ends_at > clock_timestamp()
+    ORDER BY doctor_id, starts_at LIMIT {SHOWN}
+    """,
+).bindparams(bindparam("doctor_id", type_=Text))
+_TIME_OFF_OF_DOCTOR: Final = text(
+    f"""
+    SELECT * FROM time_off
+    WHERE doctor_id = :doctor_id AND status = 'blocked' AND ends_at > clock_timestamp()
+    ORDER BY doctor_id, ends_at LIMIT {SHOWN}
+    """,
+).bindparams(bindparam("doctor_id", type_=Text))
+
+
+async def appointment(connection: Connection, appointment_id: str) -> Appointment | None:
+    """One appointment as it stands."""
+    rows = await fetch(connection, _APPOINTMENT, {"appointment_id": appointment_id})
+    return appointment_of(rows[0]) if rows else None
+
+
+async def held_by_doctor(connection: Connection, doctor_id: str) -> list[Appointment]:
+    """What holds a doctor's time from now on, in its order."""
+    return [appointment_of(row) for row in await fetch(connection, _HELD_BY_DOCTOR, {"doctor_id": doctor_id})]
+
+
+async def time_off_of_doctor(connection: Connection, doctor_id: str) -> list[TimeOff]:
+    """What is blocked of a doctor's time from now on, the first to end first."""
+    return [time_off_of(row) for row in await fetch(connection, _TIME_OFF_OF_DOCTOR, {"doctor_id": doctor_id})]
