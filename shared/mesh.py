@@ -30,7 +30,7 @@ def _service(name: str) -> tuple[MeshProcess, MeshProcess]:
     )
 
 
-MESH: tuple[MeshProcess, ...] = (*_service("booking"),)
+MESH: tuple[MeshProcess, ...] = (*_service("booking"), *_service("calls"))
 
 
 def modules(processes: tuple[MeshProcess, ...] = MESH) -> tuple[str, ...]:

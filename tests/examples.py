@@ -13,13 +13,11 @@ from shared.codec.decode import Received, decode
 from shared.codec.encode import encode_command
 from shared.codec.record import StoredRecord
 from shared.messages.booking import (
-    BOOKING_COMMANDS,
     Absent,
     AcceptReschedule,
     AppointmentStatus,
     BlockTimeOff,
     BookAppointment,
-    BookingCommand,
     CancelAppointment,
     CompleteAppointment,
     ConfirmAppointment,
@@ -36,6 +34,8 @@ from shared.messages.booking import (
 )
 from shared.messages.fields import Actor, Command, Modality, Role
 from shared.messages.refusal import Refusal
+from shared.messages.registry import COMMANDS, service_of
+from shared.topics import commands_topic
 
 AnyCommand = TypeVar("AnyCommand", bound=Command)
 
@@ -112,13 +112,11 @@ def example_booking(
         "user_timezone": user_timezone,
         "actor": actor or patient(patient_id),
     }
-    return _as_published(BookAppointment, body)
+    return as_published(BookAppointment, body)
 
 
 def example_confirm(*, appointment_id: str = APPOINTMENT, doctor_id: str = DOCTOR, actor: Actor | None = None) -> ConfirmAppointment:
-    return _as_published(
-        ConfirmAppointment, {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor or doctor(doctor_id)}
-    )
+    return as_published(ConfirmAppointment, {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor or doctor(doctor_id)})
 
 
 def example_decline(
@@ -130,14 +128,14 @@ def example_decline(
         "actor": actor or doctor(doctor_id),
         "reason_code": reason_code,
     }
-    return _as_published(DeclineAppointment, body)
+    return as_published(DeclineAppointment, body)
 
 
 def example_cancel(
     *, appointment_id: str = APPOINTMENT, doctor_id: str = DOCTOR, actor: Actor | None = None, reason_code: str | None = None
 ) -> CancelAppointment:
     body = {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor or patient(), "reason_code": reason_code}
-    return _as_published(CancelAppointment, body)
+    return as_published(CancelAppointment, body)
 
 
 def example_import(
@@ -165,7 +163,7 @@ def example_import(
         "proposed_starts_at": proposed_starts_at,
         "actor": actor or admin(),
     }
-    return _as_published(ImportAppointment, body)
+    return as_published(ImportAppointment, body)
 
 
 def example_proposal(
@@ -176,32 +174,32 @@ def example_proposal(
     actor: Actor | None = None,
 ) -> ProposeReschedule:
     body = {"appointment_id": appointment_id, "doctor_id": doctor_id, "starts_at": starts_at, "actor": actor or doctor(doctor_id)}
-    return _as_published(ProposeReschedule, body)
+    return as_published(ProposeReschedule, body)
 
 
 def example_acceptance(*, appointment_id: str = APPOINTMENT, doctor_id: str = DOCTOR, actor: Actor | None = None) -> AcceptReschedule:
-    return _as_published(AcceptReschedule, {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor or patient()})
+    return as_published(AcceptReschedule, {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor or patient()})
 
 
 def example_rejection(*, appointment_id: str = APPOINTMENT, doctor_id: str = DOCTOR, actor: Actor | None = None) -> RejectReschedule:
-    return _as_published(RejectReschedule, {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor or patient()})
+    return as_published(RejectReschedule, {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor or patient()})
 
 
 def example_withdrawal(*, appointment_id: str = APPOINTMENT, doctor_id: str = DOCTOR, actor: Actor | None = None) -> WithdrawReschedule:
     body = {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor or doctor(doctor_id)}
-    return _as_published(WithdrawReschedule, body)
+    return as_published(WithdrawReschedule, body)
 
 
 def example_completion(*, appointment_id: str = APPOINTMENT, doctor_id: str = DOCTOR, actor: Actor | None = None) -> CompleteAppointment:
     body = {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor or doctor(doctor_id)}
-    return _as_published(CompleteAppointment, body)
+    return as_published(CompleteAppointment, body)
 
 
 def example_no_show(
     *, appointment_id: str = APPOINTMENT, doctor_id: str = DOCTOR, absent: Absent = Absent.PATIENT, actor: Actor | None = None
 ) -> MarkNoShow:
     body = {"appointment_id": appointment_id, "doctor_id": doctor_id, "absent": absent, "actor": actor or doctor(doctor_id)}
-    return _as_published(MarkNoShow, body)
+    return as_published(MarkNoShow, body)
 
 
 def example_block(
@@ -220,19 +218,19 @@ def example_block(
         "ends_at": ends_at,
         "actor": actor or doctor(doctor_id),
     }
-    return _as_published(BlockTimeOff, body)
+    return as_published(BlockTimeOff, body)
 
 
 def example_unblock(*, time_off_id: str = TIME_OFF, doctor_id: str = DOCTOR, actor: Actor | None = None) -> UnblockTimeOff:
-    return _as_published(UnblockTimeOff, {"time_off_id": time_off_id, "doctor_id": doctor_id, "actor": actor or doctor(doctor_id)})
+    return as_published(UnblockTimeOff, {"time_off_id": time_off_id, "doctor_id": doctor_id, "actor": actor or doctor(doctor_id)})
 
 
 def example_expire(*, appointment_id: str = APPOINTMENT, doctor_id: str = DOCTOR, actor: Actor | None = None) -> ExpireAppointment:
-    return _as_published(ExpireAppointment, {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor})
+    return as_published(ExpireAppointment, {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor})
 
 
 def example_warning(*, appointment_id: str = APPOINTMENT, doctor_id: str = DOCTOR, actor: Actor | None = None) -> WarnAppointmentExpiry:
-    return _as_published(WarnAppointmentExpiry, {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor})
+    return as_published(WarnAppointmentExpiry, {"appointment_id": appointment_id, "doctor_id": doctor_id, "actor": actor})
 
 
 def example_appointment(
@@ -318,23 +316,25 @@ def example_moment(
 
 
 def example_record(
-    command: BookingCommand | None = None,
+    command: Command | None = None,
     *,
     identifier: str = "command-1",
     source: str = SOURCE,
     at: datetime = NOW,
     asked_at: datetime | None = None,
-    topic: str = COMMANDS_TOPIC,
+    topic: str | None = None,
     partition: int = 0,
     offset: int = 0,
 ) -> StoredRecord:
-    """A command as it lies in its topic, in binary mode."""
-    message = encode_command(command or example_booking(), topic=topic, source=source, identifier=identifier, time=asked_at)
+    """A command as it lies in its service's topic, in binary mode."""
+    command = command or example_booking()
+    topic = topic or commands_topic("test", service_of(command.type))
+    message = encode_command(command, topic=topic, source=source, identifier=identifier, time=asked_at)
     return StoredRecord(topic, partition, offset, milliseconds(at), message.key, message.value, message.headers)
 
 
 def received(
-    command: BookingCommand | None = None,
+    command: Command | None = None,
     *,
     identifier: str = "command-1",
     source: str = SOURCE,
@@ -348,7 +348,7 @@ def received(
 
 
 def read(record: StoredRecord) -> Received:
-    decoded = decode(record, BOOKING_COMMANDS)
+    decoded = decode(record, COMMANDS)
     assert isinstance(decoded, Received), decoded
     return decoded
 
@@ -379,6 +379,7 @@ def the_refusal(events: Sequence[BookingEvent]) -> Refusal:
     return events[0].refusal
 
 
-def _as_published(command: type[AnyCommand], body: Mapping[str, object]) -> AnyCommand:
+def as_published(command: type[AnyCommand], body: Mapping[str, object]) -> AnyCommand:
+    """A command as a reader has it: what is ``None`` was not published."""
     present = {name: value.model_dump() if isinstance(value, Actor) else value for name, value in body.items() if value is not None}
     return command.model_validate_json(orjson.dumps(present, option=orjson.OPT_UTC_Z))

@@ -8,9 +8,8 @@ from typing import Any
 
 import orjson
 
-from services.booking.working_set import Appointments
 from shared.codec.record import OutgoingMessage, Record, StoredRecord
-from shared.messages.booking import BookingCommand
+from shared.messages.fields import Command
 from shared.path.handler import Handler
 from shared.path.pipeline import Handled
 from shared.path.transaction import Transactions
@@ -19,10 +18,10 @@ from tests.examples import NOW, example_record
 
 @dataclass(frozen=True)
 class Worker:
-    """One process of booking, as far as the path goes."""
+    """One process of a service, as far as the path goes."""
 
-    transactions: Transactions[Appointments]
-    handler: Handler[Appointments]
+    transactions: Transactions[Any]
+    handler: Handler[Any]
 
     async def handle(self, *records: Record) -> list[OutgoingMessage]:
         """Decide records as one poll, and what it left in the next."""
@@ -44,7 +43,7 @@ class Log:
         self._offsets = count()
         self._ids = count(1)
 
-    def append(self, command: BookingCommand, *, identifier: str | None = None, at: datetime = NOW) -> StoredRecord:
+    def append(self, command: Command, *, identifier: str | None = None, at: datetime = NOW) -> StoredRecord:
         """The next record."""
         identifier = identifier or f"command-{self.partition}-{next(self._ids)}"
         return example_record(command, identifier=identifier, at=at, partition=self.partition, offset=next(self._offsets))

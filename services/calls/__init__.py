@@ -1,0 +1,1 @@
+"""Calls: nobody waits for ever, and nobody is in two places."""
