@@ -31,9 +31,9 @@ types: setup ## check types, strictly
 	@$(BIN)/mypy
 
 lock: setup ## resolve the dependencies anew, with hashes
-	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra embedded --extra bench --extra dev \
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra build --extra embedded --extra bench --extra dev \
 		--no-emit-index-url --no-header -o requirements.lock pyproject.toml
-	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --constraint requirements.lock \
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra build --constraint requirements.lock \
 		--no-emit-index-url --no-header -o requirements-production.lock pyproject.toml
 	@$(BIN)/python -m shared.embedded.jars lock
 

@@ -6,6 +6,7 @@ from typing import Final
 import structlog
 from alembic import command, context
 from alembic.config import Config
+from pydantic import SecretStr
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,6 +28,14 @@ END $$
 """
 
 
+# Only a literal can be a password in ALTER ROLE: the server itself makes one of the parameter.
+_LET_IN: Final = """
+DO $$ BEGIN
+  EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', current_setting('caremesh.role'), current_setting('caremesh.password'));
+END $$
+"""
+
+
 async def migrate(settings: Settings, service: str, scripts: Path) -> None:
     """Bring a service's schema up to date; safe to run at any time, by several at once.
 
@@ -40,6 +49,8 @@ async def migrate(settings: Settings, service: str, scripts: Path) -> None:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             await _prepare(connection, service)
+            if (password := settings.database_passwords.get(service)) is not None:
+                await _let_in(connection, role_of(service), password)
             await connection.run_sync(_upgrade, scripts, service)
     finally:
         await engine.dispose()
@@ -58,6 +69,13 @@ async def _prepare(connection: AsyncConnection, service: str) -> None:
         f"SET LOCAL search_path TO {service}",
     ):
         await connection.execute(text(statement))
+
+
+async def _let_in(connection: AsyncConnection, role: str, password: SecretStr) -> None:
+    """Let a service's role log in by itself, so that its processes need no role that reaches more."""
+    for name, value in (("caremesh.role", role), ("caremesh.password", password.get_secret_value())):
+        await connection.execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": value})
+    await connection.execute(text(_LET_IN))
 
 
 def _upgrade(connection: Connection, scripts: Path, service: str) -> None:

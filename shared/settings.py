@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     kafka_ca_file: Path | None = None
     database_url: SecretStr = Field(default=SecretStr(""), description="postgresql://…; empty: the embedded PostgreSQL.")
 
+    database_passwords: dict[str, SecretStr] = Field(
+        default={},
+        description='For `migrate`, JSON: service → password, such as {"booking": "…"}; its role may log in with it. Empty: none may.',
+    )
+
     topic_prefix: str = Field(default="telemed", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     topic_partitions: int = Field(default=8, ge=1, le=1024)
     topic_replication: int = Field(default=1, ge=1, le=9)

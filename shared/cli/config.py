@@ -99,6 +99,8 @@ def _masked(name: str, value: Any) -> Any:
         if name == "database_url":
             return mask_url(secret)
         return "***" if secret else ""
+    if isinstance(value, dict):
+        return {key: _masked(name, entry) for key, entry in value.items()}
     return str(value) if isinstance(value, Path) else value
 
 

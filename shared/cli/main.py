@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from typer.core import TyperGroup
 
 from shared.cli.consoles import consoles
@@ -88,6 +89,11 @@ def main() -> None:
         for problem in error.errors():
             name = "CAREMESH_" + "_".join(map(str, problem["loc"])).upper() + ": " if problem["loc"] else ""
             complain(f"{name}{problem['msg'].removeprefix('Value error, ')}")
+        sys.exit(Exit.CANNOT)
+    except SettingsError as error:
+        # It names the field, and is raised before anything looks at the value.
+        field = str(error).partition('"')[2].partition('"')[0]
+        complain(f"CAREMESH_{field.upper()}: is to be JSON.")
         sys.exit(Exit.CANNOT)
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)

@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from pydantic import SecretStr
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -216,3 +217,26 @@ async def test_a_batch_reads_what_the_last_holder_wrote_whatever_the_servers_def
     async with transaction(engine) as ours:
         assert await ours.fetchval("SHOW default_transaction_isolation") == "repeatable read"
         assert await ours.fetchval("SHOW transaction_isolation") == "read committed"
+
+
+async def test_a_services_role_logs_in_with_its_password_and_reaches_its_own_schema_alone(
+    database_settings: Settings, connection: Any, rescuer: AsyncEngine
+) -> None:
+    password = SecretStr('it\'s "quoted" \\ and long')
+    await migrate(database_settings.model_copy(update={"database_passwords": {"booking": password}}), "booking", BOOKING_MIGRATIONS)
+    await connection.execute("CREATE SCHEMA neighbour CREATE TABLE secrets (secret text)")
+    url = make_url(database_settings.database_url.get_secret_value()).set(username="caremesh_booking", password=password.get_secret_value())
+    own = database_settings.model_copy(update={"database_url": SecretStr(url.render_as_string(hide_password=False))})
+    engine = create_engine(own, "booking")
+    try:
+        await check_fitness(engine)
+        async with engine.connect() as booking:
+            assert (await booking.execute(text("SELECT count(*) FROM appointments"))).scalar() == 0
+            with pytest.raises(DBAPIError) as refusal:
+                await booking.execute(text("SELECT * FROM neighbour.secrets"))
+            assert sqlstate_of(refusal.value) == _INSUFFICIENT_PRIVILEGE
+    finally:
+        await engine.dispose()
+        # Roles are the whole server's.
+        async with rescuer.begin() as owner:
+            await owner.execute(text("ALTER ROLE caremesh_booking NOLOGIN PASSWORD NULL"))

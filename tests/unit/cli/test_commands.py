@@ -51,6 +51,12 @@ def test_a_setting_without_a_valid_value_is_named_in_a_sentence(
     assert "Traceback" not in message
 
 
+def test_a_setting_that_is_no_json_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CAREMESH_DATABASE_PASSWORDS", '{"booking": hidden')
+    assert exit_code(monkeypatch, "config") == 2
+    assert capsys.readouterr().err == "CAREMESH_DATABASE_PASSWORDS: is to be JSON.\n"
+
+
 def test_settings_that_do_not_go_together_are_told_without_ceremony(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,9 +106,11 @@ def test_the_demo_does_not_invent_appointments_on_a_real_cluster_unasked(
 def test_config_masks_secrets_and_says_where_a_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAREMESH_DATABASE_URL", "postgresql://me:hidden@host/mesh")
     monkeypatch.setenv("CAREMESH_KAFKA_SASL_PASSWORD", "hidden")
+    monkeypatch.setenv("CAREMESH_DATABASE_PASSWORDS", '{"booking": "hidden"}')
     entries = {entry.variable: entry for entry in effective()}
     assert entries["CAREMESH_DATABASE_URL"].value == "postgresql://me:***@host/mesh"
     assert entries["CAREMESH_KAFKA_SASL_PASSWORD"].value == "***"
+    assert entries["CAREMESH_DATABASE_PASSWORDS"].value == {"booking": "***"}
     assert entries["CAREMESH_KAFKA_SASL_PASSWORD"].origin == "set"
     assert entries["CAREMESH_PENDING_EXPIRY_SECONDS"].value == 86_400
     assert entries["CAREMESH_PENDING_EXPIRY_SECONDS"].origin == "default"
