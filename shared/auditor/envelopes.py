@@ -56,7 +56,8 @@ def decode(record: Record) -> Envelope:
     if record.key is None or record.value is None or len(record.value) > VALUE_LIMIT_BYTES:
         return _UNREADABLE
     body, body_is_plain = _parse(record.value)
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or any(type(name) is not str for name, _ in record.headers):
+        # A name that is not UTF-8 comes as something else than a plain text.
         return _UNREADABLE
     headers = {name: value for name, value in record.headers if name.startswith("ce_") or name == "content-type"}
     content_type = _text(headers.pop("content-type", None)) or ""

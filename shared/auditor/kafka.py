@@ -15,6 +15,7 @@ from aiokafka.errors import (
     NotCoordinatorForGroupError,
 )
 
+from shared import lenient_records
 from shared.auditor.core import Audit
 from shared.auditor.records import Record, Scope, Topics
 from shared.auditor.report import Report
@@ -55,6 +56,7 @@ async def audit(
     Raises:
         CannotLookError: Kafka cannot be reached, or the mesh's topics are not there.
     """
+    lenient_records.install()
     options: dict[str, Any] = dict(client_options)
     consumer = AIOKafkaConsumer(
         **options,

@@ -81,7 +81,8 @@ def encode_dead_letter(letter: DeadLetter, *, service: str, group: str) -> Outgo
 def _within_bounds(record: Record) -> tuple[bytes | None, list[tuple[str, bytes]]]:
     """The key and headers, or as much of them as 16 KiB hold, with the hash and length of what was cut."""
     # A header whose value is null cannot be told from an empty one by most clients; it is kept as empty.
-    headers = [(name, value or b"") for name, value in record.headers]
+    # A name that is not UTF-8 is from here on the text that shows it.
+    headers = [(str(name), value or b"") for name, value in record.headers]
     key = record.key
     if len(key or b"") + _size(headers) <= MAX_KEY_AND_HEADERS_BYTES:
         return key, headers

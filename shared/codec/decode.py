@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, cast
 import orjson
 from pydantic import ValidationError
 
-from shared.codec.record import MAX_VALUE_BYTES, Record
+from shared.codec.record import MAX_VALUE_BYTES, Record, has_unreadable_name
 from shared.messages.fields import IDENTIFIER_PATTERN, SOURCE_PATTERN, Command, EventData, parse_time
 from shared.messages.refusal import DataReason, Refusal, StatusCode
 
@@ -37,6 +37,8 @@ _STRUCTURED: Final = b"application/cloudevents"
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 _MAX_KEY_CHARACTERS = 128
 _EARLIEST_TIMESTAMP, _LATEST_TIMESTAMP = 0, 7_258_118_400_000  # 1970 to 2200, as for times in the data
+#: What is said of a record with such a header.
+UNREADABLE_NAME: Final = "The name of a header is not UTF-8; it is shown here with backslashes in the place of its bytes."
 
 
 class UnreadableReason(StrEnum):
@@ -50,7 +52,7 @@ class UnreadableReason(StrEnum):
     TOO_LARGE = "too_large"
     #: The value is not one JSON object in UTF-8.
     NOT_JSON = "not_json"
-    #: The envelope has no valid id, source, type or specversion.
+    #: The envelope has no valid id, source, type or specversion; or the name of a header is not UTF-8.
     INVALID_ENVELOPE = "invalid_envelope"
     #: This consumer knows no command of that type.
     UNKNOWN_TYPE = "unknown_type"
@@ -138,6 +140,8 @@ def _decode(record: Record, commands: Mapping[str, type[Command]]) -> Received:
     key, value = _present_key_and_value(record)
     headers = dict(record.headers)
     body = _json_object(value)
+    if has_unreadable_name(record.headers):
+        raise _UnreadableError(UnreadableReason.INVALID_ENVELOPE, UNREADABLE_NAME)
     if _is_structured(headers):
         attributes, data = body, body.get("data")
     else:

@@ -8,8 +8,8 @@ from hashlib import blake2b
 import orjson
 from pydantic import ValidationError
 
-from shared.codec.decode import Received, Unreadable, UnreadableReason, describe_invalid
-from shared.codec.record import Record
+from shared.codec.decode import UNREADABLE_NAME, Received, Unreadable, UnreadableReason, describe_invalid
+from shared.codec.record import Record, has_unreadable_name
 from shared.messages.fields import EventData
 
 
@@ -39,10 +39,9 @@ def decode_event(record: Record, events: Mapping[str, type[EventData]]) -> Recei
     model = events.get(type_)
     if model is None:
         return Ignored(record)
-    try:
-        data = model.model_validate_json(record.value)
-    except ValidationError as error:
-        return Unreadable(record, UnreadableReason.INVALID_ENVELOPE, f"The event breaks its schema: {describe_invalid(error)}")
+    data = _data(record, model)
+    if isinstance(data, Unreadable):
+        return data
     headers = dict(record.headers)
     return Received(
         record,
@@ -56,6 +55,15 @@ def decode_event(record: Record, events: Mapping[str, type[EventData]]) -> Recei
         blake2b(b"%s\n%s\n%s" % (type_.encode(), record.key or b"", record.value), digest_size=16).digest(),
         data,
     )
+
+
+def _data(record: Record, model: type[EventData]) -> EventData | Unreadable:
+    if has_unreadable_name(record.headers):
+        return Unreadable(record, UnreadableReason.INVALID_ENVELOPE, UNREADABLE_NAME)
+    try:
+        return model.model_validate_json(record.value or b"")
+    except ValidationError as error:
+        return Unreadable(record, UnreadableReason.INVALID_ENVELOPE, f"The event breaks its schema: {describe_invalid(error)}")
 
 
 def _text(header: bytes | None) -> str | None:

@@ -10,6 +10,17 @@ Headers = Sequence[tuple[str, bytes]]
 MAX_VALUE_BYTES = 64 * 1024
 
 
+class UnreadableName(str):
+    """A header's name that is not UTF-8: its bytes, made printable with backslashes."""
+
+    __slots__ = ()
+
+
+def has_unreadable_name(headers: Headers) -> bool:
+    """Whether a header has a name that is not UTF-8."""
+    return UnreadableName in [type(name) for name, _ in headers]
+
+
 class Record(Protocol):
     """One record as a client hands it over; aiokafka's ``ConsumerRecord`` is one."""
 

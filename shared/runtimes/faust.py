@@ -17,6 +17,7 @@ import faust
 import structlog
 from faust.types import EventT
 
+from shared import lenient_records
 from shared.codec.record import Headers
 from shared.health import PartitionProgress
 from shared.metrics import MisroutedRecords
@@ -187,6 +188,7 @@ def _record(event: EventT[Any]) -> FaustRecord:
 
 
 def _make_app(settings: Settings, consumer_group: str, folder: str) -> faust.App:
+    lenient_records.install()
     return faust.App(
         consumer_group,
         broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap_servers.split(",")],

@@ -2,8 +2,13 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
 
 from shared.auditor.partitioning import partition_of
+from tests.byte_names import NAME, SHOWN, batch_builder, named
 from tests.system.harness import poison
 from tests.system.harness.commands import Message, book, slot
 from tests.system.harness.mesh import Mesh
@@ -88,3 +93,70 @@ def check_letter(mesh: Mesh, record: Lying, letter: Lying) -> None:
         kept = [header for header in letter.headers if header in record.headers]
         assert kept == list(record.headers[: len(kept)])
         assert {"caremesh_headers_sha256", "caremesh_headers_length"} <= set(names)
+
+
+async def test_a_header_whose_name_is_not_utf8_makes_one_dead_letter_and_holds_up_nothing_in_its_batch(mesh: Mesh) -> None:
+    worker = mesh.consumer()
+    wishes = [book("doctor", f"patient-{number}", slot(number), f"wish-{number}") for number in range(20)]
+    async with mesh.batch_producer() as producer:
+        partition = partition_of(b"doctor", mesh.settings.topic_partitions)
+        await producer.publish_as_one(batch_with_a_byte_name(wishes[:10], spoilt=4), partition)
+        await producer.publish_as_one(batch_with_a_byte_name(wishes[10:], spoilt=0, codec=1), partition)
+        await mesh.decided()
+
+        events = await mesh.read_events()
+        assert events.outcomes().keys() == {f"wish-{number}" for number in range(20) if number not in {4, 10}}
+        assert events.tally() == {"booked": 18}
+        assert len(events.records) == 18
+        check_byte_names(await mesh.read("booking.commands.v1.dlq"), {(partition, 4), (partition, 10)})
+        assert worker.runs
+        await mesh.is_clean(producer.acknowledged)
+
+
+async def test_a_stream_processor_sets_an_event_aside_whose_header_has_a_name_that_is_not_utf8(mesh: Mesh) -> None:
+    consumer = mesh.consumer()
+    async with mesh.python_producer() as producer:
+        await producer.publish([book("doctor", f"patient-{number}", slot(number), f"wish-{number}") for number in range(9)])
+        await mesh.decided()
+    await consumer.terminate()
+    booked = await mesh.read("booking.events.v1")
+    async with mesh.batch_producer(mesh.events_topic) as forger:
+        # As copies of what lies there: one of them with a header that somebody on the way has added.
+        copies = [Message(event.key, event.value, event.headers) for event in booked]
+        await forger.publish_as_one(batch_with_a_byte_name(copies, spoilt=4), booked[0].partition)
+    processor = mesh.processor()
+    await mesh.noticed()
+
+    check_byte_names(await mesh.read("booking.events.v1.dlq"), {(booked[0].partition, 13)})
+    requests = [record.header("ce_id") for record in await mesh.read("notify.commands.v1")]
+    assert (len(set(requests)), len(requests)) == (18, 34), "each event and each of the other copies was told"
+    assert processor.runs
+
+
+def batch_with_a_byte_name(messages: Sequence[Message], *, spoilt: int, codec: int = 0) -> Any:
+    """All in one batch, as a fetch brings it; one has a header with such a name."""
+    batch = batch_builder(codec)
+    for number, message in enumerate(messages):
+        more = [(NAME, b"content")] if number == spoilt else []
+        batch.append(timestamp=1, key=message.key, value=message.value, headers=named([*message.headers, *more]))
+    return batch
+
+
+def check_byte_names(letters: Sequence[Lying], places: set[tuple[int, int]]) -> None:
+    assert {(int(letter.header(f"{ERRORS}partition")), int(letter.header(f"{ERRORS}offset"))) for letter in letters} == places
+    assert len(letters) == len(places)
+    for letter in letters:
+        assert letter.header(f"{ERRORS}exception.class.name") == "invalid_envelope"
+        assert letter.header(SHOWN) == "content"
+        assert letter.header("ce_id")
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_a_producer_compresses_as_it_pleases(mesh: Mesh, compression: str) -> None:
+    worker = mesh.consumer()
+    async with mesh.native_producer(compression=compression) as producer:
+        await producer.publish([book("doctor", f"patient-{number}", slot(number), f"wish-{number}") for number in range(50)])
+        await mesh.decided()
+    assert (await mesh.read_events()).tally() == {"booked": 50}
+    assert worker.runs
+    await mesh.is_clean(producer.acknowledged)

@@ -73,8 +73,12 @@ class Mesh:
     def python_producer(self) -> PythonProducer:
         return PythonProducer(self.bootstrap_servers, self.commands)
 
-    def native_producer(self) -> NativeProducer:
-        return NativeProducer(self.bootstrap_servers, self.commands)
+    def native_producer(self, *, compression: str = "none") -> NativeProducer:
+        return NativeProducer(self.bootstrap_servers, self.commands, compression=compression)
+
+    def batch_producer(self, topic: str | None = None) -> PythonProducer:
+        """One that publishes batches built by hand."""
+        return PythonProducer(self.bootstrap_servers, topic or self.commands, idempotent=False)
 
     async def ends(self, topic: str | None = None) -> dict[int, int]:
         """Partition → the offset at its end."""

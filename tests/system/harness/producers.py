@@ -26,9 +26,9 @@ class Publishes(Protocol):
 class PythonProducer:
     """A producer with aiokafka."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+    def __init__(self, bootstrap_servers: str, topic: str, *, idempotent: bool = True) -> None:
         self._topic = topic
-        self._producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", enable_idempotence=True, linger_ms=2)
+        self._producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", enable_idempotence=idempotent, linger_ms=2)
         self.acknowledged: list[Acknowledged] = []
 
     async def __aenter__(self) -> Self:
@@ -48,11 +48,17 @@ class PythonProducer:
         for metadata in await asyncio.gather(*waiting):
             self.acknowledged.append((metadata.topic, metadata.partition, metadata.offset))
 
+    async def publish_as_one(self, batch: Any, partition: int) -> None:
+        """Publish records that lie in one batch, built by hand."""
+        count = batch.record_count()
+        metadata = await (await self._producer.send_batch(batch, self._topic, partition=partition))
+        self.acknowledged += [(metadata.topic, metadata.partition, metadata.offset + number) for number in range(count)]
+
 
 class NativeProducer:
     """A producer with librdkafka, set up as the contract tells strangers to."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+    def __init__(self, bootstrap_servers: str, topic: str, *, compression: str = "none") -> None:
         self._topic = topic
         self._producer = Producer(
             {
@@ -60,6 +66,7 @@ class NativeProducer:
                 "partitioner": "murmur2_random",
                 "enable.idempotence": True,
                 "linger.ms": 2,
+                "compression.type": compression,
                 "reconnect.backoff.max.ms": 500,
                 # It tells of every lost connection, and losing them is what the tests are about.
                 "log_level": 0,

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared import lenient_records
 from tests.system.harness.waiting import until
 
 
@@ -39,6 +40,7 @@ class Lying:
 
 async def read_all(bootstrap_servers: str, topic: str) -> list[Lying]:
     """Every record of a topic up to its ends of now, in the order of each partition."""
+    lenient_records.install()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers, group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=4 << 20
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.codec.dead_letters import DeadLetter, Stage, UndecidableReason, dead_letter_of, encode_dead_letter
 from shared.codec.decode import Unreadable, decode
-from shared.codec.record import OutgoingMessage, StoredRecord
+from shared.codec.record import OutgoingMessage, StoredRecord, UnreadableName
 from shared.messages.booking import BOOKING_COMMANDS
 from tests.examples import example_record, received
 from tests.unit.codec.records import with_fields
@@ -46,6 +46,12 @@ def test_a_dead_letter_is_the_record_and_why_it_lies_there() -> None:
         "__connect.errors.exception.class.name": "not_json",
         "__connect.errors.exception.message": "Why.",
     }
+
+
+def test_a_header_name_that_is_not_utf8_is_written_as_the_text_that_shows_it() -> None:
+    message = letter(replace(RECORD, headers=[(UnreadableName(r"\xff"), b"1")]))
+    assert originals(message) == [(r"\xff", b"1")]
+    assert {type(name) for name, _ in message.headers} == {str}, "the producer takes nothing else"
 
 
 def test_its_id_depends_on_group_topic_partition_and_offset_alone() -> None:

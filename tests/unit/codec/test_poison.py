@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.codec.decode import Malformed, Received, Unreadable, UnreadableReason, decode
-from shared.codec.record import MAX_VALUE_BYTES, StoredRecord
+from shared.codec.record import MAX_VALUE_BYTES, StoredRecord, UnreadableName
 from shared.messages.booking import BOOKING_COMMANDS
 from shared.messages.refusal import DataReason
 from tests.examples import APPOINTMENT, DOCTOR, PATIENT, example_confirm, example_record, read
@@ -55,6 +55,7 @@ UNREADABLE = [
     pytest.param(replace(EXAMPLE, value=b"null"), R.NOT_JSON, id="null"),
     pytest.param(replace(EXAMPLE, value=nested(300)), R.NOT_JSON, id="nested deeper than can be written again"),
     pytest.param(replace(EXAMPLE, value=nested(30_000)), R.NOT_JSON, id="nested deeper than can be read"),
+    pytest.param(with_headers(**{UnreadableName(r"\xff"): "x"}), R.INVALID_ENVELOPE, id="a header whose name is not UTF-8"),
     pytest.param(with_headers(ce_id=None), R.INVALID_ENVELOPE, id="no ce_id"),
     pytest.param(with_headers(ce_id=""), R.INVALID_ENVELOPE, id="an empty ce_id"),
     pytest.param(with_headers(ce_id="two words"), R.INVALID_ENVELOPE, id="a space in ce_id"),
