@@ -18,6 +18,7 @@ from shared.messages.notify import About, ParameterValue, Priority, SendNotifica
 from shared.metrics import count_notification_requests
 from shared.path.dead_letters import write_off
 from shared.path.pipeline import Handled
+from shared.state_topic import StateTopics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +56,18 @@ class NoticesHandler:
         notices_of: Callable[[EventData], Sequence[Notice]],
         seen: Callable[[EventData], None],
         topic: str,
+        states: StateTopics,
         consumer_group: str,
     ) -> None:
         """Make it.
 
         Args:
             service: whose events these are.
-            events: the types that cause notices.
+            events: the types that matter here.
             notices_of: the map.
             seen: is told of every event; a sweep learns of new deadlines so.
             topic: notify's commands topic.
+            states: what else follows from an event: the state of what it is about.
             consumer_group: whose dead letters these are.
         """
         self._service = service
@@ -72,6 +75,7 @@ class NoticesHandler:
         self._notices_of = notices_of
         self._seen = seen
         self._topic = topic
+        self._states = states
         self._consumer_group = consumer_group
 
     @property
@@ -86,6 +90,7 @@ class NoticesHandler:
 
     async def handle(self, records: Sequence[Record]) -> Handled:
         """The requests that these events cause, and dead letters for what cannot be read."""
+        events: list[EventData] = []
         messages: list[OutgoingMessage] = []
         templates: list[Template] = []
         for record in records:
@@ -96,12 +101,14 @@ class NoticesHandler:
                 messages.append(write_off(letter, service=self._service, group=self._consumer_group))
             elif isinstance(decoded, Received):
                 event = cast("EventData", decoded.content)
+                events.append(event)
                 self._seen(event)
                 notices = self._notices_of(event)
                 templates += [notice.template for notice in notices]
                 messages += [self._request(decoded, event, notice) for notice in notices]
         count_notification_requests(self._service, templates)
-        return Handled(messages, {(record.topic, record.partition): record.offset + 1 for record in records})
+        positions = {(record.topic, record.partition): record.offset + 1 for record in records}
+        return Handled(messages, positions, remaining=self._states.after(events))
 
     def _request(self, received: Received, event: EventData, notice: Notice) -> OutgoingMessage:
         identifier = notification_id(event.id, notice.recipient_id, notice.template)

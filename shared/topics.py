@@ -50,6 +50,7 @@ class Topic:
 TOPICS: Final = (
     Topic("booking.commands.v1", _WEEK, "commands about appointments and time off", log_append_time=True),
     Topic("booking.events.v1", _MONTH, "what became of appointments and time off"),
+    Topic("booking.appointments.v1", None, "each appointment as it stands"),
     Topic("booking.commands.v1.dlq", _MONTH, "dead letters of booking"),
     Topic("booking.events.v1.dlq", _MONTH, "dead letters of booking's processor"),
     Topic("calls.commands.v1", _WEEK, "commands about calls and text sessions", log_append_time=True),

@@ -2,6 +2,7 @@
 
 booking.commands.v1 → domain.decide → booking.events.v1      (the consumer, aiokafka)
 booking.events.v1   → notices.notices_of → notify.commands.v1  (the processor, Faust)
+                    → states → booking.appointments.v1         (the processor)
 what falls due      → sweeps → booking.commands.v1             (the processor)
 """
 

@@ -13,9 +13,10 @@ from shared.database import Connection
 
 async def show_appointment(connection: Connection, appointment_id: str) -> Shown | None:
     """An appointment as it stands, and whether it holds its time at this moment."""
-    appointment = await show.appointment(connection, appointment_id)
-    if appointment is None:
+    found = await show.appointments(connection, [appointment_id])
+    if not found:
         return None
+    [appointment] = found
     return Shown(fields=asdict(appointment) | {"holds_slot": appointment.holds_slot(datetime.now(UTC))})
 
 

@@ -1,4 +1,4 @@
-"""Booking's stream processor: its events become notification requests, and what falls due becomes a command."""
+"""Booking's stream processor: its events become notification requests and states, and what falls due becomes a command."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Final
 
 from services.booking.app import rules_of
 from services.booking.notices import notices_of
+from services.booking.states import STATES
 from services.booking.sweeps import sweeps
 from shared.messages.booking import AppointmentEvent, AppointmentEventType
 from shared.messages.fields import EventData
@@ -28,5 +29,5 @@ async def run_processor(settings: Settings) -> None:
         return (event.expires_at, event.expires_at - rules.expiry_warning)
 
     await processor.run_processor(
-        settings, "booking", events=_EVENTS, notices_of=notices_of, deadlines_of=deadlines_of, sweeps=sweeps(rules)
+        settings, "booking", events=_EVENTS, notices_of=notices_of, deadlines_of=deadlines_of, sweeps=sweeps(rules), states=STATES
     )

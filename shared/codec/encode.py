@@ -142,6 +142,38 @@ def encode_command(
     return OutgoingMessage(topic, key, value, headers)
 
 
+def encode_state(
+    *, topic: str, type_: str, service: str, entity_id: str, partition_key: str, version: int, time: datetime, body: Mapping[str, object]
+) -> OutgoingMessage:
+    """Make the message of an entity as it stands, for a state topic.
+
+    Args:
+        topic: the state topic.
+        type_: the ``ce_type``.
+        service: whose entity it is.
+        entity_id: the record's key.
+        partition_key: decides the partition: what else is ordered by it lies on the same one of its own topics.
+        version: the entity's.
+        time: the business time of its last change.
+        body: the fields of the value, between ``time`` and ``version``.
+    """
+    # The same state has the same id, whoever publishes it.
+    identifier = event_id(service, type_, entity_id, version)
+    at = format_time(time)
+    value = orjson.dumps({"type": type_, "id": identifier, "time": at, **body, "version": version}, option=_OPTIONS)
+    headers = [
+        _CONTENT_TYPE,
+        _SPECVERSION,
+        ("ce_id", identifier.encode()),
+        ("ce_source", _source_header(service)),
+        ("ce_type", type_.encode()),
+        ("ce_time", at.encode()),
+        ("ce_partitionkey", partition_key.encode()),
+        ("ce_subject", entity_id.encode()),
+    ]
+    return OutgoingMessage(topic, entity_id.encode(), value, headers, partition_key=partition_key.encode())
+
+
 def pack(messages: Sequence[OutgoingMessage]) -> bytes:
     """Keep messages to the byte, in one column that psql can show: two lines each, the envelope and the value.
 

@@ -71,6 +71,7 @@ class OutgoingMessage(NamedTuple):
 
     Attributes:
         partition: only for a message without a key; otherwise the key decides.
+        partition_key: decides in the key's place, where what shares it is to lie together under keys of its own.
     """
 
     topic: str
@@ -78,3 +79,4 @@ class OutgoingMessage(NamedTuple):
     value: bytes | None
     headers: Headers
     partition: int | None = None
+    partition_key: bytes | None = None

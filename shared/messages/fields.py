@@ -161,6 +161,19 @@ class EventData(Published):
     """Who asked, and where the record lay that decided."""
 
 
+class StateData(Published):
+    """What every record of a state topic carries: an entity as it stands."""
+
+    type: Identifier
+    """What kind of entity it is; equal to the header `ce_type`."""
+    id: Identifier
+    """The same for the same state of the same entity. Equal to the header `ce_id`."""
+    time: UtcTime
+    """The business time: since when it stands so. Equal to the header `ce_time`."""
+    version: Annotated[int, Field(ge=1)]
+    """The entity's, as in its events. The last record of a key is the newest; ignore one with a version older than the one you hold."""
+
+
 # A command's own `type` hides the built-in one.
 EventModel = type[EventData]
 EventTypes = tuple[type[EventData], ...]
@@ -210,7 +223,7 @@ def by_type(*messages: type[AnyMessage]) -> dict[str, type[AnyMessage]]:
     return {type_of(message): message for message in messages}
 
 
-def type_of(message: type[Command | EventData]) -> str:
+def type_of(message: type[Command | EventData | StateData]) -> str:
     """The ``ce_type`` of a kind of message."""
     if issubclass(message, Command):
         return message.type

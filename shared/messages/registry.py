@@ -4,13 +4,13 @@ A service's module lists its commands and its events; that it lists them all, ea
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from shared.messages.billing import BILLING_COMMANDS, BILLING_EVENTS
-from shared.messages.booking import BOOKING_COMMANDS, BOOKING_EVENTS
+from shared.messages.booking import BOOKING_COMMANDS, BOOKING_EVENTS, BOOKING_STATES
 from shared.messages.calls import CALLS_COMMANDS, CALLS_EVENTS
-from shared.messages.fields import Command, EventData
+from shared.messages.fields import Command, EventData, StateData
 from shared.messages.notify import NOTIFY_COMMANDS, NOTIFY_EVENTS
 
 
@@ -22,15 +22,17 @@ class ServiceMessages:
         service: its name: the second part of its topics' names, and the first word of its types.
         commands: by type.
         events: by type.
+        states: what lies in its state topics, by the topic's name without the prefix.
     """
 
     service: str
     commands: Mapping[str, type[Command]]
     events: Mapping[str, type[EventData]]
+    states: Mapping[str, type[StateData]] = field(default_factory=dict)
 
 
 REGISTRY: Final = (
-    ServiceMessages(service="booking", commands=BOOKING_COMMANDS, events=BOOKING_EVENTS),
+    ServiceMessages(service="booking", commands=BOOKING_COMMANDS, events=BOOKING_EVENTS, states=BOOKING_STATES),
     ServiceMessages(service="calls", commands=CALLS_COMMANDS, events=CALLS_EVENTS),
     ServiceMessages(service="notify", commands=NOTIFY_COMMANDS, events=NOTIFY_EVENTS),
     ServiceMessages(service="billing", commands=BILLING_COMMANDS, events=BILLING_EVENTS),

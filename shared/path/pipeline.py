@@ -19,6 +19,10 @@ from shared.path.publisher import Publisher
 Acknowledge = Callable[[Positions], Awaitable[None]]
 
 
+async def _nothing() -> Sequence[OutgoingMessage]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Handled:
     """What a batch came to.
@@ -27,11 +31,13 @@ class Handled:
         messages: to publish, in order.
         positions: the next offset of each partition before which all is decided, once the messages are published.
         when_published: called once they are.
+        remaining: asked then what is left to publish, and again when that is published, until nothing is.
     """
 
     messages: list[OutgoingMessage]
     positions: Positions
     when_published: Callable[[], None] = lambda: None
+    remaining: Callable[[], Awaitable[Sequence[OutgoingMessage]]] = _nothing
 
 
 class BatchHandler(Protocol):
@@ -90,6 +96,8 @@ class Pipeline:
             handled = await self._decided.get()
             await self._publisher.publish(handled.messages)
             handled.when_published()
+            while messages := await handled.remaining():
+                await self._publisher.publish(messages)
             await self._acknowledge(handled.positions)
             self._begun.popleft()
             self._rest()

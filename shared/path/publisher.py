@@ -110,7 +110,7 @@ class Publisher:
         counts: dict[str, int] = {}
         groups: dict[tuple[str, int], list[OutgoingMessage]] = {}
         for message in messages:
-            topic, key = message.topic, message.key
+            topic, key = message.topic, message.partition_key or message.key
             if topic not in counts:
                 counts[topic] = await self.partitions_of(topic)
             count = counts[topic]

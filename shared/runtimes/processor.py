@@ -1,4 +1,4 @@
-"""A service's processor: notices and sweeps, on the Faust runtime."""
+"""A service's processor: notices, states and sweeps, on the Faust runtime."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -11,6 +11,7 @@ from shared.retention import Retention
 from shared.runtimes.faust import FaustRuntime
 from shared.runtimes.process import on_termination
 from shared.settings import Settings
+from shared.state_topic import StateTopic, StateTopics
 from shared.sweeps import Sweep, Sweeper
 from shared.topics import commands_topic, events_topic
 
@@ -23,8 +24,9 @@ async def run_processor(
     notices_of: Callable[[EventData], Sequence[Notice]],
     deadlines_of: Callable[[EventData], Sequence[datetime]],
     sweeps: Sequence[Sweep],
+    states: Sequence[StateTopic] = (),
 ) -> None:
-    """Turn a service's events into notification requests, and publish commands for what falls due, until told to stop.
+    """Turn a service's events into notification requests and states, and publish commands for what falls due, until told to stop.
 
     Args:
         settings: of the process.
@@ -33,6 +35,7 @@ async def run_processor(
         notices_of: who is told what.
         deadlines_of: the deadlines that an event sets.
         sweeps: what falls due.
+        states: what is published of the entities as they stand.
     """
     consumer_group = f"{settings.topic_prefix}-{service}-processor"
     async with open_resources(settings, service, consumer_group) as resources:
@@ -51,6 +54,9 @@ async def run_processor(
             notices_of=notices_of,
             seen=seen,
             topic=commands_topic(settings.topic_prefix, "notify"),
+            states=StateTopics(
+                states, service=service, topic_prefix=settings.topic_prefix, engine=resources.engine, watchdog=resources.watchdog
+            ),
             consumer_group=consumer_group,
         )
         runtime = FaustRuntime(settings, topics=[events_topic(settings.topic_prefix, service)], consumer_group=consumer_group)

@@ -1,5 +1,6 @@
-"""What people look at: an appointment as it stands, and what holds a doctor's time."""
+"""What stands now, for people and for the state topic: appointments, and what holds a doctor's time."""
 
+from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import Text, bindparam, text
@@ -8,15 +9,15 @@ from services.booking.domain.appointment import LONGEST_APPOINTMENT, Appointment
 from services.booking.domain.time_off import TimeOff
 from services.booking.store.rows import appointment_of, time_off_of
 from services.booking.store.tables import HOLDS_SLOT
-from shared.database import Connection, fetch
+from shared.database import Connection, fetch, joined
 
 #: So many of a doctor's appointments, and so many times off, are shown at the most.
 SHOWN: Final = 100
 
 _LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
-_APPOINTMENT: Final = text("SELECT * FROM appointments WHERE appointment_id = :appointment_id").bindparams(
-    bindparam("appointment_id", type_=Text),
-)
+_BY_ID: Final = text(
+    "SELECT held.* FROM unnest(string_to_array(:ids, chr(10))) AS named (id) JOIN appointments AS held ON held.appointment_id = named.id",
+).bindparams(bindparam("ids", type_=Text))
 _HELD_BY_DOCTOR: Final = text(
     f"""
     SELECT * FROM appointments
@@ -33,10 +34,9 @@ _TIME_OFF_OF_DOCTOR: Final = text(
 ).bindparams(bindparam("doctor_id", type_=Text))
 
 
-async def appointment(connection: Connection, appointment_id: str) -> Appointment | None:
-    """One appointment as it stands."""
-    rows = await fetch(connection, _APPOINTMENT, {"appointment_id": appointment_id})
-    return appointment_of(rows[0]) if rows else None
+async def appointments(connection: Connection, appointment_ids: Collection[str]) -> list[Appointment]:
+    """Those of these appointments that exist, as they stand."""
+    return [appointment_of(row) for row in await fetch(connection, _BY_ID, {"ids": joined(appointment_ids)})]
 
 
 async def held_by_doctor(connection: Connection, doctor_id: str) -> list[Appointment]:

@@ -36,6 +36,7 @@ from shared.messages.booking.events import (
     AppointmentRescheduleProposed,
     AppointmentRescheduleRejected,
     AppointmentRescheduleWithdrawn,
+    AppointmentState,
     Conflict,
     TimeOffBlocked,
     TimeOffEvent,
@@ -51,11 +52,12 @@ from shared.messages.booking.vocabulary import (
     TimeOffReason,
     TimeOffStatus,
 )
-from shared.messages.fields import Command, EventData, by_type
+from shared.messages.fields import Command, EventData, StateData, by_type
 
 __all__ = [
     "BOOKING_COMMANDS",
     "BOOKING_EVENTS",
+    "BOOKING_STATES",
     "Absent",
     "AcceptReschedule",
     "AppointmentBooked",
@@ -76,6 +78,7 @@ __all__ = [
     "AppointmentRescheduleRejected",
     "AppointmentRescheduleWithdrawn",
     "AppointmentRescheduled",
+    "AppointmentState",
     "AppointmentStatus",
     "BlockTimeOff",
     "BookAppointment",
@@ -161,3 +164,6 @@ BOOKING_EVENTS: dict[str, type[EventData]] = by_type(
     TimeOffUnblocked,
     TimeOffRejected,
 )
+
+#: What lies in its state topics, by topic.
+BOOKING_STATES: dict[str, type[StateData]] = {"booking.appointments.v1": AppointmentState}

@@ -13,7 +13,7 @@ from shared.messages.booking.vocabulary import (
     TimeOffReason,
     TimeOffStatus,
 )
-from shared.messages.fields import ChangedBy, DurationMinutes, EventData, Identifier, Modality, Published, Role, UtcTime
+from shared.messages.fields import ChangedBy, DurationMinutes, EventData, Identifier, Modality, Published, Role, StateData, UtcTime
 from shared.messages.refusal import DataReason, Rejected
 
 
@@ -36,8 +36,8 @@ class Conflict(Published):
     """With `wrong_status`: the command that made it so."""
 
 
-class AppointmentEvent(EventData):
-    """What every event of an appointment carries, a refusal apart: the whole state."""
+class AppointmentFields(Published):
+    """An appointment as it stands."""
 
     appointment_id: Identifier
     """Which appointment."""
@@ -54,7 +54,7 @@ class AppointmentEvent(EventData):
     user_timezone: str
     """How the patient sees the time, an IANA name; no rule depends on it."""
     status: AppointmentStatus
-    """Where it stands after this event."""
+    """Where it stands."""
     created_at: UtcTime
     """When it was booked."""
     expires_at: UtcTime | None
@@ -69,6 +69,16 @@ class AppointmentEvent(EventData):
     """What it is again if the patient rejects; null unless a reschedule is proposed."""
     absent: Absent | None = None
     """Who did not come; null unless it is a no-show."""
+
+
+class AppointmentEvent(AppointmentFields, EventData):
+    """What every event of an appointment carries, a refusal apart: the whole state."""
+
+
+class AppointmentState(AppointmentFields, StateData):
+    """An appointment as it stands, for ever: on the doctor's partition of the compacted topic, keyed by its own id."""
+
+    type: Literal["booking.appointment.state.v1"]
 
 
 class AppointmentBooked(AppointmentEvent):

@@ -24,6 +24,8 @@ class Path:
         self.may_publish = asyncio.Semaphore(0)
         self.changed = asyncio.Condition()
         self.failure: Exception | None = None
+        #: What each batch leaves to be published afterwards, message by message.
+        self.left: list[str] = []
 
     async def note(self, what: str) -> None:
         async with self.changed:
@@ -47,7 +49,12 @@ class Path:
         if self.failure is not None:
             raise self.failure
         messages = [OutgoingMessage("events", b"key", str(record.offset).encode(), []) for record in records]
-        return Handled(messages, {("topic", 0): records[-1].offset})
+        left = iter(self.left)
+
+        async def remaining() -> Sequence[OutgoingMessage]:
+            return [OutgoingMessage("states", b"key", value.encode(), []) for value in [next(left, "")] if value]
+
+        return Handled(messages, {("topic", 0): records[-1].offset}, remaining=remaining)
 
     async def publish(self, messages: Sequence[OutgoingMessage]) -> None:
         await self.may_publish.acquire()
@@ -78,6 +85,17 @@ async def test_the_next_batch_is_decided_while_one_is_published(path: Path, pipe
     path.may_publish.release()
     await pipeline.drained()
     assert path.happened[2:] == ["published 1", "acknowledged 1", "published 2", "acknowledged 2"]
+    running.cancel()
+
+
+async def test_a_batch_is_acknowledged_once_nothing_of_it_is_left_to_publish(path: Path, pipeline: Pipeline) -> None:
+    path.left = ["the state", "the state as it is by now"]
+    running = asyncio.create_task(pipeline.run())
+    for _ in range(3):
+        path.may_publish.release()
+    await pipeline.submit([a_record(1)])
+    await pipeline.drained()
+    assert path.happened[1:] == ["published 1", "published the state", "published the state as it is by now", "acknowledged 1"]
     running.cancel()
 
 
