@@ -153,9 +153,9 @@ def retries(service: str, action: str) -> Counter:
     return _RETRIES.labels(service, action)
 
 
-def count_dead_letter(service: str, topic: str, reason: str) -> None:
-    """Count a record that is set aside."""
-    _DEAD_LETTERS.labels(service, topic, reason).inc()
+def count_dead_letters(service: str, topic: str, reason: str, count: int = 1) -> None:
+    """Count records that are set aside; 0 shows the series before there is one, so that Prometheus sees the first."""
+    _DEAD_LETTERS.labels(service, topic, reason).inc(count)
 
 
 def count_notification_requests(service: str, templates: Iterable[str]) -> None:

@@ -21,7 +21,7 @@ from shared.codec.record import OutgoingMessage, Record
 from shared.messages.events import Event
 from shared.metrics import DecisionMetrics, retries
 from shared.path.backoff import Backoff
-from shared.path.dead_letters import write_off
+from shared.path.dead_letters import show_no_dead_letters, write_off
 from shared.path.decisions import Positions, outcome_of
 from shared.path.errors import Failure, FatalError, classify, describe
 from shared.path.hearing import Hearing
@@ -80,6 +80,7 @@ class Handler(Generic[State]):
         self._watchdog = watchdog
         self._metrics = DecisionMetrics(service.name)
         self._retries = retries(service.name, "decide")
+        show_no_dead_letters(service.name, intake)
         #: Left by the last batch, in order.
         self._carried: list[Decoded] = []
         self._pause_seconds = 0.0

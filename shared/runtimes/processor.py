@@ -6,6 +6,7 @@ from datetime import datetime
 from shared.messages.fields import EventData
 from shared.notices import Notice, NoticesHandler
 from shared.path.assembly import open_resources
+from shared.path.dead_letters import show_no_dead_letters
 from shared.path.pipeline import Pipeline
 from shared.retention import Retention
 from shared.runtimes.faust import FaustRuntime
@@ -62,6 +63,7 @@ async def run_processor(
         runtime = FaustRuntime(settings, topics=[events_topic(settings.topic_prefix, service)], consumer_group=consumer_group)
         retention = Retention(service, engine=resources.engine, retention_days=settings.decision_retention_days)
         on_termination(runtime.stop)
+        show_no_dead_letters(service, [events_topic(settings.topic_prefix, service)])
         pipeline = Pipeline(handler, resources.publisher, runtime.acknowledge)
         resources.health.begin(runtime, pipeline)
         await runtime.run(pipeline, beside=[*(sweeper.run() for sweeper in sweepers), retention.run()])
