@@ -12,11 +12,11 @@ import orjson
 import typer
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from shared.cli.masking import mask_url
-from shared.cli.terminal import table_console
+from shared.cli.terminal import print_json, table_console, warn
 from shared.embedded.endpoints import resolve
 from shared.embedded.errors import NoMeshError
 from shared.embedded.options import EmbeddedOptions
@@ -50,10 +50,14 @@ def config(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
     A variable with the prefix that is no setting is named on standard error: a typing error changes nothing, and nobody notices.
 
     Exit code 0, or 2 if a variable has no valid value.
+
+    Examples:
+        caremesh config
+        CAREMESH_PENDING_EXPIRY_SECONDS=3600 caremesh config --json | jq .CAREMESH_PENDING_EXPIRY_SECONDS
     """
     entries = list(effective())
     if as_json:
-        typer.echo(orjson.dumps({entry.variable: entry.value for entry in entries}, option=orjson.OPT_INDENT_2))
+        print_json({entry.variable: entry.value for entry in entries})
     else:
         output = table_console()
         table = Table()
@@ -63,10 +67,10 @@ def config(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
         table.add_column("")
         for entry in entries:
             style = "" if entry.origin == "default" else "bold"
-            table.add_row(entry.variable, _shown(entry.value), entry.origin, entry.says, style=style)
+            table.add_row(entry.variable, Text(_shown(entry.value)), entry.origin, Text(entry.says), style=style)
         output.print(table)
     for sentence in unknown_variables(entry.variable for entry in entries):
-        Console(stderr=True, soft_wrap=True, highlight=False).print(sentence, style="yellow", markup=False)
+        warn(sentence)
 
 
 def effective() -> Iterator[Entry]:

@@ -14,8 +14,9 @@ import typer
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
+from shared.cli.exits import Exit
 from shared.cli.status import look
-from shared.cli.terminal import table_console
+from shared.cli.terminal import complain, table_console
 from shared.demo.findings import any_failed
 from shared.demo.lines import kcat_lines, our_lines
 from shared.demo.performance import go_on_quietly, perform, rows_to_play
@@ -27,11 +28,6 @@ from shared.embedded.jars import ensure_jars
 from shared.embedded.state import MeshState
 from shared.embedded.supervisor import Supervisor
 from shared.settings import Settings
-
-_EXIT_KEPT: Final = 0
-_EXIT_BROKEN: Final = 1
-_EXIT_CANNOT_PLAY: Final = 2
-_EXIT_INTERRUPTED: Final = 130
 
 _READY_TIMEOUT_SECONDS: Final = 60
 _READY_PROBE_SECONDS: Final = 0.5
@@ -58,19 +54,19 @@ def demo(
     until Ctrl-C (or ends after the table, with --exit).
 
     Exit code 0 if every promise was kept, 1 if not, 2 if there is no mesh to play on.
+
+    Examples:
+        caremesh demo
+        caremesh demo --exit
     """
     console = table_console()
     try:
         raise typer.Exit(_play(console, leave=leave, yes=yes))
     except (CannotPlayError, EmbeddedError) as error:
-        _complain(str(error))
+        complain(str(error))
     except (KafkaError, OSError) as error:
-        _complain(f"Kafka is not to be reached ({type(error).__name__}: {error}). `caremesh status` says more.")
-    raise typer.Exit(_EXIT_CANNOT_PLAY)
-
-
-def _complain(sentence: str) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(sentence, style="red", markup=False)
+        complain(f"Kafka is not to be reached ({type(error).__name__}: {error}). `caremesh status` says more.")
+    raise typer.Exit(Exit.CANNOT)
 
 
 def _play(console: Console, *, leave: bool, yes: bool) -> int:
@@ -211,8 +207,8 @@ class _Performance:
 
     def _exit_code(self) -> int:
         if not self._table_shown:
-            return _EXIT_INTERRUPTED
-        return _EXIT_BROKEN if any_failed(self._rows) else _EXIT_KEPT
+            return Exit.INTERRUPTED
+        return Exit.NO if any_failed(self._rows) else Exit.OK
 
 
 def _program() -> str:

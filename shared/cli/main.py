@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+import structlog
 import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
@@ -22,7 +23,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "Run the whole mesh until Ctrl-C."),
     "demo": ("demo", "Watch live traffic, and the mission's tests as a table."),
     "status": ("status", "Say whether the mesh is ready, and where it is."),
-    "show": ("show", "Show one thing as it stands: an appointment, a doctor, …"),
+    "send": ("send", "Publish a command, and print what becomes of it."),
+    "tail": ("tail", "Watch what goes through the topics, as it happens."),
+    "trace": ("trace", "Follow one id across all topics, with the times between the steps."),
+    "lag": ("lag", "Show how far each service is behind its topics."),
+    "dlq": ("dlq", "List, show or replay dead letters."),
+    "show": ("show", "Show one thing as it stands, such as an appointment or a doctor's time."),
     "sweeps": ("sweeps", "List what falls due by itself, or run one sweep by hand."),
     "verify": ("verify", "Prove from the topics that the mesh kept its promises."),
     "run": ("run", "Run one service or processor in the foreground."),
@@ -41,7 +47,7 @@ class _Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  click's signature
         return [*COMMANDS, *_applications()]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  click's signature
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in COMMANDS:
             module_name, summary = COMMANDS[cmd_name]
             module = import_module(f"shared.cli.{module_name}")
@@ -50,6 +56,8 @@ class _Commands(TyperGroup):
             found = _applications()[cmd_name]
             summary, application = found.summary, found.app
         else:
+            # Typer looks here for names that are close.
+            self.commands: Any = dict.fromkeys(self.list_commands(ctx))
             return None
         command = typer.main.get_command(application)
         command.name = cmd_name
@@ -79,6 +87,11 @@ def main() -> None:
     """Run the command line; what the user can put right is told in a sentence, without a stack."""
     # What it would say is raised as well, and then told in a sentence.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    if not structlog.is_configured():
+        # Standard output is for what was asked for; it may be JSON.
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+        )
     fold_for_pipes()
     try:
         app()

@@ -7,19 +7,14 @@ import sys
 from typing import Annotated, Final
 
 import asyncpg
-import orjson
 import typer
-from rich.console import Console
 
+from shared.cli.exits import Exit
 from shared.cli.masking import mask_url
-from shared.embedded.endpoints import resolve
-from shared.embedded.errors import NoMeshError
+from shared.cli.reaching import CannotError, database_settings, told
+from shared.cli.terminal import complain, hint, line_console, print_json
 from shared.mesh import modules
-from shared.settings import Settings
 
-_EXIT_DONE: Final = 0
-_EXIT_FAILED: Final = 1
-_EXIT_CANNOT_LOOK: Final = 2
 _CONNECT_TIMEOUT_SECONDS: Final = 10
 
 
@@ -30,18 +25,15 @@ def migrate(*, as_json: Annotated[bool, typer.Option("--json", help="Print one J
     create schemas and roles: each service works in a schema and a role of its own, which reaches nothing else.
 
     Exit code 0 when all are up to date, 1 if one failed, 2 if the database is not to be reached.
+
+    Examples:
+        caremesh migrate
+        CAREMESH_DATABASE_URL=postgresql://caremesh:…@db:5432/caremesh caremesh migrate --json
     """
-    settings = Settings()
-    try:
-        # Kafka plays no part here: a database alone is enough.
-        settings = settings if not settings.embedded_database else resolve(settings)
-    except NoMeshError as error:
-        _report(as_json=as_json, problem=str(error))
-        raise typer.Exit(_EXIT_CANNOT_LOOK) from None
-    url = settings.database_url.get_secret_value()
-    if problem := asyncio.run(unreachable(url)):
-        _report(as_json=as_json, problem=problem)
-        raise typer.Exit(_EXIT_CANNOT_LOOK)
+    with told(as_json=as_json):
+        url = database_settings().database_url.get_secret_value()
+        if problem := asyncio.run(unreachable(url)):
+            raise CannotError(problem)
     environment = os.environ | {"CAREMESH_DATABASE_URL": url}
     migrated: list[str] = []
     for module in modules():
@@ -53,10 +45,9 @@ def migrate(*, as_json: Annotated[bool, typer.Option("--json", help="Print one J
             last_line = (done.stderr.strip().splitlines() or ["It said nothing."])[-1]
             problem = f"The migration of {service} failed with exit code {done.returncode}: {last_line}"
             _report(as_json=as_json, migrated=migrated, problem=problem, details=done.stderr)
-            raise typer.Exit(_EXIT_FAILED)
+            raise typer.Exit(Exit.NO)
         migrated.append(service)
     _report(as_json=as_json, migrated=migrated)
-    raise typer.Exit(_EXIT_DONE)
 
 
 async def unreachable(url: str) -> str:
@@ -69,15 +60,12 @@ async def unreachable(url: str) -> str:
     return ""
 
 
-def _report(*, as_json: bool, migrated: list[str] | None = None, problem: str = "", details: str = "") -> None:
+def _report(*, as_json: bool, migrated: list[str], problem: str = "", details: str = "") -> None:
     if as_json:
-        typer.echo(orjson.dumps({"migrated": migrated or []} | ({"problem": problem} if problem else {})))
+        print_json({"migrated": migrated} | ({"problem": problem} if problem else {}))
         return
-    output = Console(soft_wrap=True, highlight=False)
-    for service in migrated or []:
-        output.print(f"{service}: up to date", style="green", markup=False)
+    for service in migrated:
+        line_console().print(f"{service}: up to date", style="green", markup=False)
     if problem:
-        errors = Console(stderr=True, soft_wrap=True, highlight=False)
-        if details:
-            errors.print(details.rstrip(), style="dim", markup=False)
-        errors.print(problem, style="red", markup=False)
+        hint(details.rstrip())
+        complain(problem)

@@ -1,14 +1,14 @@
 """Reaching Kafka and the database from the command line: what goes wrong is a sentence that says what to do."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
 import typer
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from shared.cli.exits import Exit
+from shared.cli.inputs import closest, shortened
 from shared.cli.masking import mask_url
 from shared.cli.terminal import complain, print_json
 from shared.embedded.endpoints import resolve
@@ -19,6 +19,20 @@ from shared.settings import Settings
 
 class CannotError(Exception):
     """The command cannot do its work; the message is a sentence for people."""
+
+    exit_code = Exit.CANNOT
+
+
+class UnansweredError(CannotError):
+    """It was asked for, and nobody answered in time."""
+
+    exit_code = Exit.UNANSWERED
+
+
+class NotFoundError(CannotError):
+    """It was looked for, and is not there."""
+
+    exit_code = Exit.NO
 
 
 def kafka_settings() -> Settings:
@@ -52,7 +66,7 @@ def mesh_settings() -> Settings:
 
 @contextmanager
 def told(*, as_json: bool) -> Iterator[None]:
-    """Tell what keeps a command from its work, and exit with 2."""
+    """Tell what keeps a command from its work, and exit with 2, or with 1 when it only has not found what was asked for."""
     try:
         yield
     except (CannotError, EmbeddedError) as error:
@@ -60,7 +74,7 @@ def told(*, as_json: bool) -> Iterator[None]:
             print_json({"problem": str(error)})
         else:
             complain(str(error))
-        raise typer.Exit(Exit.CANNOT) from None
+        raise typer.Exit(error.exit_code if isinstance(error, CannotError) else Exit.CANNOT) from None
 
 
 @contextmanager
@@ -76,6 +90,8 @@ def reaching_kafka(settings: Settings) -> Iterator[None]:
         servers = settings.kafka_bootstrap_servers
         if isinstance(error, TopicAuthorizationFailedError):
             message = f"Kafka at {servers} does not let us: {error}. An ACL for our principal is missing."
+        elif isinstance(error, UnknownTopicOrPartitionError):
+            message = " ".join(map(str, error.args))
         else:
             message = f"Kafka at {servers} is not to be reached, or refuses ({type(error).__name__}: {error}). `caremesh status` says more."
         raise CannotError(message) from error
@@ -115,13 +131,5 @@ def named(what: str, given: str, known: Mapping[str, Thing]) -> Thing:
     """
     if given in known:
         return known[given]
-    close = difflib.get_close_matches(given, known, n=3, cutoff=0.5)
-    meant = f" Did you mean {' or '.join(close)}?" if close else ""
-    message = f"There is no {what} {shortened(given)}.{meant} There are: {', '.join(known)}."
+    message = f"There is no {what} {shortened(given)}.{closest(given, known)} There are: {', '.join(known)}."
     raise CannotError(message)
-
-
-def shortened(text: str, limit: int = 80) -> str:
-    """What somebody typed, as far as a sentence can bear it."""
-    shown = "".join(character if character.isprintable() else "�" for character in text[: limit + 1])
-    return shown if len(shown) <= limit else f"{shown[:limit]}…"

@@ -3,20 +3,16 @@
 import asyncio
 import os
 import sys
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
-from aiokafka.errors import KafkaError
-from rich.console import Console
 
 from shared.cli import topics
 from shared.cli.migrate import unreachable
-from shared.embedded.endpoints import resolve
-from shared.embedded.errors import NoMeshError
+from shared.cli.reaching import CannotError, mesh_settings, named, reaching_kafka, told
 from shared.mesh import MESH
 from shared.settings import Settings
 
-_EXIT_CANNOT_RUN: Final = 2
 _NAMES: Final = ", ".join(process.name for process in MESH)
 
 
@@ -35,16 +31,15 @@ def run(
 
     Exit code 0 after SIGTERM, 2 for an unknown name, or when Kafka, its topics or the database are not to be
     found, 78 when the process says that its set-up must be mended.
+
+    Examples:
+        caremesh run booking
+        CAREMESH_LOG_JSON=1 caremesh run booking-processor
     """
-    process = next((process for process in MESH if process.name == service), None)
-    if process is None:
-        _give_up(f"There is no {service} to run. There are: {_NAMES}.")
-    try:
-        settings = resolve(Settings())
-    except NoMeshError as error:
-        _give_up(str(error))
-    if problem := asyncio.run(_problem(settings)):
-        _give_up(problem)
+    with told(as_json=False):
+        process = named("service or processor", service, {process.name: process for process in MESH})
+        settings = mesh_settings()
+        asyncio.run(_check(settings))
     environment = os.environ | {
         "CAREMESH_HOME": str(settings.home.absolute()),
         "CAREMESH_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
@@ -56,17 +51,16 @@ def run(
     os.execve(sys.executable, [sys.executable, "-m", process.module, process.argument], environment)  # noqa: S606 - no shell is meant
 
 
-async def _problem(settings: Settings) -> str:
-    """What keeps a process from starting, as a sentence; empty when nothing does. Once it runs, it waits for what goes away."""
-    try:
+async def _check(settings: Settings) -> None:
+    """Say what keeps a process from starting. Once it runs, it waits for what goes away.
+
+    Raises:
+        CannotError: Kafka, its topics or the database are not to be found.
+    """
+    with reaching_kafka(settings):
         missing = await topics.missing(settings)
-    except (KafkaError, OSError) as error:
-        return f"Kafka at {settings.kafka_bootstrap_servers} is not to be reached ({type(error).__name__}: {error})."
+    problem = await unreachable(settings.database_url.get_secret_value())
     if missing:
-        return f"Kafka has no {', '.join(missing)}: call `caremesh topics create`, or is CAREMESH_TOPIC_PREFIX wrong?"
-    return await unreachable(settings.database_url.get_secret_value())
-
-
-def _give_up(sentence: str) -> NoReturn:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(sentence, style="red", markup=False)
-    raise typer.Exit(_EXIT_CANNOT_RUN)
+        problem = f"Kafka has no {', '.join(missing)}: call `caremesh topics create`, or is CAREMESH_TOPIC_PREFIX wrong?"
+    if problem:
+        raise CannotError(problem)

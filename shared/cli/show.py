@@ -1,31 +1,28 @@
 """``caremesh show``: one thing as its services have it in their databases."""
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from shared.cli.consoles import consoles
-from shared.cli.exits import Exit
-from shared.cli.reaching import CannotError, database_settings, named, reaching_database, shortened, told
-from shared.cli.terminal import complain, hint, print_json, table_console
+from shared.cli.inputs import identifier_argument
+from shared.cli.reaching import NotFoundError, database_settings, named, reaching_database, told
+from shared.cli.terminal import hint, print_json, table_console
 from shared.cli.wording import ago
 from shared.cli.wording import shown as worded
 from shared.console import Shown
 from shared.database import create_engine, transaction
-from shared.messages.fields import IDENTIFIER_PATTERN
 from shared.settings import Settings
-
-_IDENTIFIER: Final = re.compile(IDENTIFIER_PATTERN)
 
 
 def show(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="What it is: appointment, doctor, …", show_default=False)],
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Its id.", show_default=False)],
+    identifier: Annotated[str, typer.Argument(metavar="ID", parser=identifier_argument, help="Its id.", show_default=False)],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: the kind → its fields.")] = False,
 ) -> None:
@@ -41,27 +38,23 @@ def show(
     """
     with told(as_json=as_json):
         found = _found(kind, identifier)
-    if found is None:
-        sentence = f"There is no {kind} {identifier}."
-        if as_json:
-            print_json({kind: None, "problem": sentence})
-        else:
-            complain(f"{sentence} Was its command refused? `caremesh trace {identifier}` shows what was asked for.")
-        raise typer.Exit(Exit.NO)
     if as_json:
         print_json({kind: {**found.fields, **found.lists}})
     else:
         _print(found)
 
 
-def _found(kind: str, identifier: str) -> Shown | None:
+def _found(kind: str, identifier: str) -> Shown:
     named("kind", kind, {name: name for console in consoles() for name in console.shows})
-    if not _IDENTIFIER.fullmatch(identifier):
-        message = f"{shortened(identifier)!r} is no id: an id has 1 to 128 characters of A-Z a-z 0-9 . _ : -"
-        raise CannotError(message)
     settings = database_settings()
     with reaching_database(settings):
-        return asyncio.run(_ask(settings, kind, identifier))
+        found = asyncio.run(_ask(settings, kind, identifier))
+    if found is None:
+        message = (
+            f"Nothing is known of {kind} {identifier} now. `caremesh trace {identifier}` shows what was asked for and what became of it."
+        )
+        raise NotFoundError(message)
+    return found
 
 
 async def _ask(settings: Settings, kind: str, identifier: str) -> Shown | None:
@@ -95,7 +88,7 @@ def _print(found: Shown) -> None:
     fields.add_column(overflow="fold")
     for name, value in found.fields.items():
         moment = f"  ({ago(value, now)})" if isinstance(value, datetime) else ""
-        fields.add_row(name, f"{worded(value)}{moment}")
+        fields.add_row(name, Text(f"{worded(value)}{moment}"))
     output.print(fields)
     for name, rows in found.lists.items():
         output.print(_rows(name, rows))
@@ -108,5 +101,5 @@ def _rows(name: str, rows: Sequence[Mapping[str, object]]) -> Table:
     for number, column in enumerate(rows[0] if rows else ()):
         table.add_column(column, no_wrap=number == 0, overflow="fold")
     for row in rows:
-        table.add_row(*(worded(value) for value in row.values()))
+        table.add_row(*(Text(worded(value)) for value in row.values()))
     return table

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import asyncpg
 import typer
 from aiokafka.errors import KafkaError
-from rich.console import Console
 from rich.table import Table
 
+from shared.cli.exits import Exit
 from shared.cli.masking import mask_url
+from shared.cli.terminal import line_console, table_console
 from shared.embedded.endpoints import resolve
 from shared.embedded.errors import EmbeddedError
 from shared.embedded.process import Identity
@@ -41,14 +42,21 @@ class MeshStatus:
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False) -> None:  # noqa: FBT002
-    """Say whether the mesh is ready, and where it is. Exit code 0 only when it is ready."""
+    """Say whether the mesh is ready, and where it is.
+
+    Exit code 0 when it is ready, 1 when not.
+
+    Examples:
+        caremesh status
+        caremesh status --json | jq -r .kafka
+        until caremesh status > /dev/null; do sleep 1; done
+    """
     found = asyncio.run(look(Settings()))
-    output = Console(soft_wrap=True, highlight=False)
     if as_json:
-        output.print(found.as_json(), markup=False)
+        typer.echo(found.as_json())
     else:
-        _print_table(found, output)
-    raise typer.Exit(0 if found.ready else 1)
+        _print(found)
+    raise typer.Exit(Exit.OK if found.ready else Exit.NO)
 
 
 async def look(settings: Settings) -> MeshStatus:
@@ -129,7 +137,8 @@ def _service(process: MeshProcess, group: GroupStatus, state: MeshState | None, 
     }
 
 
-def _print_table(status: MeshStatus, output: Console) -> None:
+def _print(status: MeshStatus) -> None:
+    output = line_console()
     if status.services:
         table = Table("service", "ready", "process", "restarts", "group", "members", "partitions", "health")
         for name, service in status.services.items():
@@ -143,7 +152,7 @@ def _print_table(status: MeshStatus, output: Console) -> None:
                 f"{service['partitions_assigned']}/{service['partitions']}",
                 service["health"] or "-",
             )
-        output.print(table)
+        table_console().print(table)
         for name, service in status.services.items():
             if service["problems"]:
                 output.print(f"{name}: {service['problems']}", style="red", markup=False)

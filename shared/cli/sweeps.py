@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import sweep_runs
@@ -228,7 +229,7 @@ def _print(sweeps: Sequence[SweepStatus]) -> None:
         table.add_row(
             sweep.name,
             sweep.service,
-            sweep.leader or "[red]nobody",
+            Text(sweep.leader) if sweep.leader is not None else "[red]nobody",
             ago(run.ran_at, now) if run is not None else "[red]never",
             found,
             f"{sweep.due.count:,}{' or more' if sweep.due.at_least else ''}",

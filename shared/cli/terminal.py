@@ -39,6 +39,11 @@ def complain(sentence: str) -> None:
     Console(stderr=True, soft_wrap=True, highlight=False).print(sentence, style="red", markup=False)
 
 
+def warn(sentence: str) -> None:
+    """Say on standard error what is probably not meant."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(sentence, style="yellow", markup=False)
+
+
 def hint(sentence: str) -> None:
     """Say something on standard error that is not part of the output."""
     Console(stderr=True, soft_wrap=True, highlight=False).print(sentence, style="dim", markup=False)

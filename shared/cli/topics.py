@@ -4,27 +4,21 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any
 
-import orjson
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
-from rich.console import Console
 from rich.table import Table
 
-from shared.cli.terminal import table_console
-from shared.embedded.endpoints import resolve
-from shared.embedded.errors import NoMeshError
+from shared.cli.exits import Exit
+from shared.cli.reaching import kafka_settings, reaching_kafka, told
+from shared.cli.terminal import line_console, print_json, table_console
 from shared.kafka_client import client_options
 from shared.settings import Settings
 from shared.topics import TOPICS, Topic, create_topics
-
-_EXIT_AS_IT_SHOULD: Final = 0
-_EXIT_OTHERWISE: Final = 1
-_EXIT_CANNOT_LOOK: Final = 2
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 
@@ -59,19 +53,23 @@ def _list(context: typer.Context, *, as_json: _Json = False) -> None:
     when the log took it.
 
     Exit code 0 when every topic is there and set as the mesh needs it, 1 if not, 2 if Kafka is not to be reached.
+
+    Examples:
+        caremesh topics
+        caremesh topics --json | jq -r '.topics[] | select(.problems != []) | .name'
+        caremesh topics create
     """
     if context.invoked_subcommand is not None:
         return
-    settings = _settings(as_json=as_json)
-    try:
-        topics = asyncio.run(look(settings))
-    except (KafkaError, OSError) as error:
-        _cannot_look(settings, error, as_json=as_json)
+    with told(as_json=as_json):
+        settings = kafka_settings()
+        with reaching_kafka(settings):
+            topics = asyncio.run(look(settings))
     if as_json:
-        typer.echo(orjson.dumps({"topics": [asdict(topic) for topic in topics]}, option=orjson.OPT_INDENT_2))
+        print_json({"topics": [asdict(topic) for topic in topics]})
     else:
         _print(topics)
-    raise typer.Exit(_EXIT_OTHERWISE if any(topic.problems for topic in topics) else _EXIT_AS_IT_SHOULD)
+    raise typer.Exit(Exit.NO if any(topic.problems for topic in topics) else Exit.OK)
 
 
 @app.command("create")
@@ -79,16 +77,19 @@ def create(*, as_json: _Json = False) -> None:
     """Create the topics that are missing, with CAREMESH_TOPIC_PARTITIONS and CAREMESH_TOPIC_REPLICATION. Those that exist are left as they are.
 
     Exit code 0 when all are there, 2 if Kafka is not to be reached or refuses.
+
+    Examples:
+        caremesh topics create
+        CAREMESH_TOPIC_REPLICATION=3 CAREMESH_TOPIC_PARTITIONS=24 caremesh topics create
     """
-    settings = _settings(as_json=as_json)
-    try:
-        created = asyncio.run(create_topics(settings))
-    except (KafkaError, OSError) as error:
-        _cannot_look(settings, error, as_json=as_json)
+    with told(as_json=as_json):
+        settings = kafka_settings()
+        with reaching_kafka(settings):
+            created = asyncio.run(create_topics(settings))
     if as_json:
-        typer.echo(orjson.dumps({"created": created}))
+        print_json({"created": created})
         return
-    output = Console(soft_wrap=True, highlight=False)
+    output = line_console()
     for name in created:
         output.print(f"created {name}", style="green", markup=False)
     if not created:
@@ -210,27 +211,4 @@ def _print(topics: Sequence[TopicStatus]) -> None:
     output.print(table)
     for topic in topics:
         for problem in topic.problems:
-            output.print(f"{topic.name}: {problem}", style="red", markup=False)
-
-
-def _settings(*, as_json: bool) -> Settings:
-    settings = Settings()
-    try:
-        # The database plays no part here: Kafka alone is enough.
-        return resolve(settings) if settings.embedded_kafka else settings
-    except NoMeshError as error:
-        _complain(str(error), as_json=as_json)
-        raise typer.Exit(_EXIT_CANNOT_LOOK) from None
-
-
-def _cannot_look(settings: Settings, error: Exception, *, as_json: bool) -> NoReturn:
-    servers = settings.kafka_bootstrap_servers
-    _complain(f"Kafka at {servers} is not to be reached, or refuses ({type(error).__name__}: {error}).", as_json=as_json)
-    raise typer.Exit(_EXIT_CANNOT_LOOK)
-
-
-def _complain(sentence: str, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(orjson.dumps({"problem": sentence}))
-    else:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(sentence, style="red", markup=False)
+            line_console().print(f"{topic.name}: {problem}", style="red", markup=False)

@@ -18,6 +18,10 @@ def up() -> None:
 
     Embedded Kafka and PostgreSQL run along, unless CAREMESH_KAFKA_BOOTSTRAP_SERVERS and CAREMESH_DATABASE_URL are set. Prints `ready` and
     the endpoints once every consumer has its partitions.
+
+    Examples:
+        caremesh up
+        CAREMESH_HOME=/tmp/try CAREMESH_PENDING_EXPIRY_SECONDS=30 caremesh up
     """
     settings = Settings()
     errors = Console(stderr=True, soft_wrap=True, highlight=False)

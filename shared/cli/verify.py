@@ -1,22 +1,16 @@
 """``caremesh verify``: audit a mesh from its topics alone, and print what proves a broken promise."""
 
 import asyncio
-from typing import Annotated, Final
+from typing import Annotated
 
-import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from shared.auditor import CannotLookError, RecordReference, Report, audit
-from shared.embedded.endpoints import resolve
-from shared.embedded.errors import EmbeddedError
+from shared.cli.exits import Exit
+from shared.cli.reaching import CannotError, kafka_settings, reaching_kafka, told
+from shared.cli.terminal import line_console, print_json, table_console
 from shared.kafka_client import client_options
-from shared.settings import Settings
-
-_EXIT_KEPT: Final = 0
-_EXIT_BROKEN: Final = 1
-_EXIT_CANNOT_LOOK: Final = 2
 
 
 def verify(
@@ -27,29 +21,34 @@ def verify(
         typer.Option("--wait", min=0, metavar="SECONDS", help="First wait so long at the most until the mesh has nothing left to do."),
     ] = 0,
 ) -> None:
-    """Prove from the topics that the mesh kept its promises. Exit code 0 if it did, 1 if not, 2 if it could not be looked at."""
-    output = Console(soft_wrap=True, highlight=False)
-    try:
-        settings = resolve(Settings())
-        report = asyncio.run(audit(client_options(settings), settings.topic_prefix, wait_seconds=wait_seconds))
-    except (CannotLookError, EmbeddedError, OSError) as error:
-        if as_json:
-            typer.echo(orjson.dumps({"passed": None, "problem": str(error)}))
-        else:
-            Console(stderr=True, soft_wrap=True, highlight=False).print(str(error), style="red", markup=False)
-        raise typer.Exit(_EXIT_CANNOT_LOOK) from error
+    """Prove from the topics that the mesh kept its promises, or print the records that show which was not.
+
+    It can run beside live traffic: what is still under way is not held against the mesh.
+
+    Exit code 0 if every promise was kept, 1 if not, 2 if it could not be looked at.
+
+    Examples:
+        caremesh verify
+        caremesh verify --wait 60 --json
+    """
+    with told(as_json=as_json):
+        settings = kafka_settings()
+        try:
+            with reaching_kafka(settings):
+                report = asyncio.run(audit(client_options(settings), settings.topic_prefix, wait_seconds=wait_seconds))
+        except CannotLookError as error:
+            message = f"Kafka at {settings.kafka_bootstrap_servers} is not to be reached, or cannot be read whole. {error}"
+            raise CannotError(message) from error
     if as_json:
-        typer.echo(orjson.dumps(report.as_dict(), option=orjson.OPT_INDENT_2))
+        print_json(report.as_dict())
     else:
-        _print(report, output)
-    raise typer.Exit(_EXIT_KEPT if report.passed else _EXIT_BROKEN)
+        _print(report)
+    raise typer.Exit(Exit.OK if report.passed else Exit.NO)
 
 
-command = verify
-
-
-def _print(report: Report, output: Console) -> None:
+def _print(report: Report) -> None:
     """The counts, then every violation with the records that prove it."""
+    output, lines = table_console(), line_console()
     counts = Table("looked at", "count")
     for name, count in report.as_dict()["counts"].items():
         if isinstance(count, dict):
@@ -61,7 +60,7 @@ def _print(report: Report, output: Console) -> None:
     if report.passed:
         under_way = report.counts.in_flight_commands + report.counts.in_flight_notifications
         more = f" {under_way} are still under way: `--wait SECONDS` waits for them." if under_way else ""
-        output.print(f"Every promise was kept.{more}", style="green", markup=False)
+        lines.print(f"Every promise was kept.{more}", style="green", markup=False)
         return
     proofs = Table("broken promise", "what happened", "proof", show_lines=True)
     for violation in report.violations:
@@ -70,7 +69,7 @@ def _print(report: Report, output: Console) -> None:
     for kind, total in report.totals.items():
         shown = sum(violation.kind is kind for violation in report.violations)
         more = f" ({shown} of them shown)" if shown < total else ""
-        output.print(f"{kind}: {total}{more}", style="red", markup=False)
+        lines.print(f"{kind}: {total}{more}", style="red", markup=False)
 
 
 def _shown(record: RecordReference) -> str:

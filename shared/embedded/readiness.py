@@ -30,6 +30,8 @@ class GroupStatus:
     state: str
     #: The ids that Kafka gave to the members.
     members: frozenset[str] = frozenset()
+    #: The topics that the members subscribe to; empty while the group rebalances.
+    topics: frozenset[str] = frozenset()
     partitions_assigned: int = 0
     #: Of the topics that the members subscribe to.
     partitions: int = 0
@@ -109,7 +111,9 @@ class ReadinessProbe:
             partitions = await self._partition_count(sorted(topics))
         except (KafkaError, OSError) as error:
             return GroupStatus(group=name, state=type(error).__name__)
-        return GroupStatus(group=name, state=state, members=ids, partitions_assigned=len(assigned), partitions=partitions)
+        return GroupStatus(
+            group=name, state=state, members=ids, topics=frozenset(topics), partitions_assigned=len(assigned), partitions=partitions
+        )
 
     async def _partition_count(self, topics: list[str]) -> int:
         if not topics:

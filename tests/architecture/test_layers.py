@@ -41,6 +41,9 @@ MAY_TALK_TO_KAFKA = (
     "shared/client",
     # Describes what lies on the brokers, for operators.
     "shared/cli/topics.py",
+    # Read and publish records as they are, for operators.
+    "shared/cli/reading.py",
+    "shared/cli/publishing.py",
 )
 
 

@@ -7,6 +7,7 @@ import pytest
 from shared.cli import main
 from shared.cli.config import effective, unknown_variables
 from shared.cli.topics import differences
+from shared.messages.registry import COMMANDS
 from shared.topics import TOPICS
 
 
@@ -24,7 +25,28 @@ def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | N
     return caught.value.code
 
 
-@pytest.mark.parametrize("arguments", [("topics",), ("topics", "create"), ("migrate",), ("run", "booking"), ("verify",)])
+BOOK = ("send", "book", "doctor_id=d", "patient_id=p", "starts_at=+2d", "modality=text", "actor=patient:p")
+ASKS_THE_MESH = [
+    ("topics",),
+    ("topics", "create"),
+    ("migrate",),
+    ("verify",),
+    ("lag",),
+    BOOK,
+    (*BOOK, "--no-wait"),
+    ("tail", "booking"),
+    ("trace", "apt-1"),
+    ("show", "appointment", "apt-1"),
+    ("sweeps", "list"),
+    ("sweeps", "run", "appointments-expire"),
+    ("dlq", "list"),
+    ("dlq", "show", "abcdef"),
+    ("dlq", "replay", "abcdef"),
+    ("dlq", "replay", "--all"),
+]
+
+
+@pytest.mark.parametrize("arguments", [*ASKS_THE_MESH, ("run", "booking")], ids=" ".join)
 def test_without_a_mesh_a_command_cannot_look_and_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:
@@ -32,7 +54,7 @@ def test_without_a_mesh_a_command_cannot_look_and_says_what_to_do(
     assert "caremesh up" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [("topics",), ("migrate",), ("verify",)])
+@pytest.mark.parametrize("arguments", ASKS_THE_MESH, ids=" ".join)
 def test_without_a_mesh_json_is_still_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:
@@ -40,12 +62,12 @@ def test_without_a_mesh_json_is_still_json(
     assert "caremesh up" in json.loads(capsys.readouterr().out)["problem"]
 
 
-@pytest.mark.parametrize("command", ["status", "topics", "migrate", "config", "verify", "demo"])
+@pytest.mark.parametrize("arguments", [*ASKS_THE_MESH, ("status",), ("config",), ("demo",), ("up",), ("run", "booking")], ids=" ".join)
 def test_a_setting_without_a_valid_value_is_named_in_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("CAREMESH_PENDING_EXPIRY_SECONDS", "soon")
-    assert exit_code(monkeypatch, command) == 2
+    assert exit_code(monkeypatch, *arguments) == 2
     message = capsys.readouterr().err
     assert message.startswith("CAREMESH_PENDING_EXPIRY_SECONDS: ")
     assert "Traceback" not in message
@@ -70,9 +92,15 @@ def test_an_unknown_service_is_answered_with_the_known_ones(monkeypatch: pytest.
     assert "booking, booking-processor" in capsys.readouterr().err
 
 
-def test_kafka_that_is_not_there_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+WITHOUT_KAFKA = ("migrate", "show", "sweeps")
+
+
+@pytest.mark.parametrize("arguments", [arguments for arguments in ASKS_THE_MESH if arguments[0] not in WITHOUT_KAFKA], ids=" ".join)
+def test_kafka_that_is_not_there_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
     monkeypatch.setenv("CAREMESH_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
-    assert exit_code(monkeypatch, "topics") == 2
+    assert exit_code(monkeypatch, *arguments) == 2
     message = capsys.readouterr().err
     assert message.startswith("Kafka at 127.0.0.1:9 is not to be reached")
     assert "Traceback" not in message
@@ -85,11 +113,12 @@ def test_a_service_that_cannot_start_says_so_before_it_does(monkeypatch: pytest.
     assert capsys.readouterr().err.startswith("Kafka at 127.0.0.1:9 is not to be reached")
 
 
+@pytest.mark.parametrize("arguments", [("migrate",), ("show", "appointment", "apt-1"), ("sweeps", "list")], ids=" ".join)
 def test_a_database_that_is_not_there_is_told_without_its_password(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("CAREMESH_DATABASE_URL", "postgresql://me:hidden@127.0.0.1:9/mesh")
-    assert exit_code(monkeypatch, "migrate") == 2
+    assert exit_code(monkeypatch, *arguments) == 2
     message = capsys.readouterr().err
     assert "postgresql://me:***@127.0.0.1:9/mesh" in message
     assert "hidden" not in message
@@ -137,3 +166,58 @@ def test_a_topic_that_is_set_otherwise_is_told_with_what_to_do() -> None:
     assert problem == "message.timestamp.type is CreateTime, and should be LogAppendTime: set it with kafka-configs.sh --alter"
     # Not every client may see how a topic is set.
     assert differences(wanted, None) == []
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("snd",), "Did you mean 'send'?"),
+        (("send",), "Say which command: `caremesh send --help` lists them."),
+        (("send", "bok"), "There is no command bok. Did you mean book"),
+        (("send", "book", "--id", "a b"), "1 to 128 characters"),
+        (("send", "book", "--source", "a b"), "a source is a URI reference"),
+        (("send", "book", "--timeout", "0"), "0.1"),
+        (("send", "book"), "doctor_id: Field required"),
+        (("show", "apointment", "apt-1"), "Did you mean appointment?"),
+        (("show", "appointment", "a b"), "1 to 128 characters"),
+        (("trace", "a b"), "1 to 128 characters"),
+        (("tail", "boking"), "Did you mean booking"),
+        (("tail", "booking", "--since", "soon"), "such as 90s, 15m, 2h or 7d"),
+        (("tail", "booking", "--limit", "0"), "greater than or equal to 1"),
+        (("tail",), "Missing argument"),
+        (("sweeps", "run", "appointment-expire"), "Did you mean appointments-expire"),
+        (("dlq", "replay"), "or --all"),
+        (("dlq", "replay", "abcdef", "--all"), "or --all"),
+        (("dlq", "list", "--topic", "boking"), "There is no topic boking"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_typed_wrong_gets_a_sentence_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
+) -> None:
+    # What is typed wrong is told first: nobody wants to start a mesh to learn of it.
+    monkeypatch.setenv("CAREMESH_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
+    assert exit_code(monkeypatch, *arguments) == 2
+    message = " ".join(capsys.readouterr().err.split())
+    assert words in message
+    assert "Traceback" not in message
+
+
+@pytest.mark.parametrize("type_", ["booking.appointment.book.v1", "book"])
+def test_help_after_a_type_explains_its_fields(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], type_: str) -> None:
+    assert exit_code(monkeypatch, "send", type_, "--help") == 0
+    explained = capsys.readouterr().out
+    for words in ("doctor_id", "text | voice | video", "whole number, 5 to 480", "required", "caremesh send booking.appointment.book.v1"):
+        assert words in explained
+
+
+def test_help_alone_lists_every_command_that_can_be_sent(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(monkeypatch, "send", "--help") == 0
+    listed = capsys.readouterr().out
+    assert all(type_ in listed for type_ in COMMANDS)
+
+
+def test_what_nobody_here_decides_is_not_published(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("shared.cli.send.modules", lambda: ("services.booking",))
+    assert exit_code(monkeypatch, "send", "calls.call.connect.v1", "call_id=c", "doctor_id=d", "actor=doctor:d") == 2
+    assert capsys.readouterr().err.startswith("Nobody here decides calls.call.connect.v1: calls is no part of this mesh.")
