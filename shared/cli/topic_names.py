@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from shared.cli.reaching import named
-from shared.topics import TOPICS, dead_letter_topic
+from shared.topics import TOPICS, commands_topic, dead_letter_topic, events_topic
 
 _VERSION: Final = ".v1"
 _ALL: Final = "all"
@@ -59,5 +59,6 @@ def _groups(prefix: str) -> Mapping[str, Sequence[str]]:
     }
     for topic in TOPICS:
         service = topic.name.partition(".")[0]
-        groups[service] = [name for name in names if name.startswith(f"{prefix}.{service}.") and not is_dead_letter_topic(name)]
+        talk = {commands_topic(prefix, service), events_topic(prefix, service)}
+        groups[service] = [name for name in names if name in talk]
     return groups
