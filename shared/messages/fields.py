@@ -16,10 +16,8 @@ SOURCE_PATTERN = r"^[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]{1,128}$"
 #: An opaque id: no names, contacts or notes, for personal data never enters a topic.
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
 
-_RFC_3339 = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})",
-    re.ASCII,
-)
+_RFC_3339_PATTERN = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$"
+_RFC_3339 = re.compile(_RFC_3339_PATTERN, re.ASCII)
 # An offset moves a time by less than a day, so these bounds keep every later calculation inside what Python can represent.
 _EARLIEST_YEAR, _LATEST_YEAR = 1970, 2200
 
@@ -48,7 +46,7 @@ UtcTime = Annotated[
     datetime,
     PlainValidator(parse_time),
     PlainSerializer(lambda time: time.isoformat().replace("+00:00", "Z"), return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _RFC_3339_PATTERN}),
 ]
 
 
