@@ -63,11 +63,11 @@ class AppointmentFields(Published):
     """Who called it off; null when nobody did."""
     cancellation_reason: str | None
     """Why, if whoever called it off said so: their `reason_code`, or a sentence of the system."""
-    proposed_starts_at: UtcTime | None = None
+    proposed_starts_at: UtcTime | None
     """When it is to start if the patient accepts; null unless a reschedule is proposed. It is held beside `starts_at`, for as long."""
-    status_before_proposal: AppointmentStatus | None = None
+    status_before_proposal: AppointmentStatus | None
     """What it is again if the patient rejects; null unless a reschedule is proposed."""
-    absent: Absent | None = None
+    absent: Absent | None
     """Who did not come; null unless it is a no-show."""
 
 
