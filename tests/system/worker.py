@@ -1,6 +1,6 @@
-"""Runs one of booking's processes through its real entry, with faults that only the tests can ask for.
+"""Runs one of a service's processes through its real entry, with faults that only the tests can ask for.
 
-    python -m tests.system.worker consumer session_timeout=3 kill_before_publish=2
+    python -m tests.system.worker booking consumer session_timeout=3 kill_before_publish=2
 
 The product knows nothing of this: each fault wraps a part of it, in this process alone.
 """
@@ -11,12 +11,12 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import asyncpg
 
 import shared.runtimes.service as consumers
-from services.booking.__main__ import main as run_booking
 from shared.codec.decode import Received
 from shared.codec.record import OutgoingMessage, Record
 from shared.path import decisions, locks, transaction
@@ -41,7 +41,7 @@ def _stop() -> None:
 def session_timeout(seconds: str) -> None:
     """The group gives this member's partitions away after so long without a sign of life."""
     _replace(consumers, "ConsumerRuntime", partial(ConsumerRuntime, session_timeout_seconds=float(seconds)))
-    if sys.argv[1] == "processor":
+    if sys.argv[2] == "processor":
         from shared.runtimes import faust as processors
 
         _replace(processors, "_SESSION_TIMEOUT_SECONDS", float(seconds))
@@ -174,12 +174,12 @@ FAULTS: dict[str, Callable[[str], None]] = {
 
 def main() -> None:
     """Bring the faults in, then run the real thing."""
-    role, *faults = sys.argv[1:]
+    service, role, *faults = sys.argv[1:]
     for fault in faults:
         name, _, value = fault.partition("=")
         FAULTS[name](value)
-    sys.argv = ["services.booking", role]
-    run_booking()
+    sys.argv = [f"services.{service}", role]
+    import_module(f"services.{service}.__main__").main()
 
 
 if __name__ == "__main__":

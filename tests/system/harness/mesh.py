@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,16 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True, kw_only=True)
 class Mesh:
-    """Booking alone, on a topic prefix and a database of its own."""
+    """One service, on a topic prefix and a database of the test's own."""
 
     settings: Settings
     crew: Crew
     environment: dict[str, str] = field(default_factory=dict)
+    service: str = "booking"
+
+    def of(self, service: str) -> "Mesh":
+        """Another service on the same topics and the same database."""
+        return replace(self, service=service)
 
     @property
     def bootstrap_servers(self) -> str:
@@ -36,15 +41,15 @@ class Mesh:
 
     @property
     def commands(self) -> str:
-        return f"{self.settings.topic_prefix}.booking.commands.v1"
+        return f"{self.settings.topic_prefix}.{self.service}.commands.v1"
 
     @property
     def events_topic(self) -> str:
-        return f"{self.settings.topic_prefix}.booking.events.v1"
+        return f"{self.settings.topic_prefix}.{self.service}.events.v1"
 
     @property
     def group(self) -> str:
-        return f"{self.settings.topic_prefix}-booking"
+        return f"{self.settings.topic_prefix}-{self.service}"
 
     # Processes
 
@@ -65,8 +70,8 @@ class Mesh:
             "CAREMESH_TOPIC_PARTITIONS": str(self.settings.topic_partitions),
         }
         environment = inherited | settings | self.environment | more | {"PYTHONPATH": str(ROOT)}
-        module = "tests.system.worker" if faults else "services.booking"
-        return self.crew.start(role, ["-m", module, role, *faults], environment)
+        entry = ["tests.system.worker", self.service] if faults else [f"services.{self.service}"]
+        return self.crew.start(f"{self.service}-{role}", ["-m", *entry, role, *faults], environment)
 
     # Kafka
 
@@ -174,7 +179,7 @@ class Mesh:
     # The database
 
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
-        return await asyncpg.connect(self.settings.database_url.get_secret_value(), server_settings={"search_path": "booking"})
+        return await asyncpg.connect(self.settings.database_url.get_secret_value(), server_settings={"search_path": self.service})
 
     async def query(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
         """Rows, as plain tuples."""
