@@ -278,6 +278,9 @@ def example_heard_value(
         "expires_at": None,
         "cancelled_by": None,
         "cancellation_reason": None,
+        "proposed_starts_at": None,
+        "status_before_proposal": None,
+        "absent": None,
         "version": version,
         "decision": {"decided_at": NOW, "index": 0, "command": cause, "topic": "test.booking.commands.v1", "partition": 0, "offset": 0},
     }
