@@ -118,7 +118,8 @@ class NoticesHandler:
             template=notice.template,
             params=dict(notice.params),
             priority=notice.priority,
-            about=notice.about,
+            # Notify may not have heard of this very event yet.
+            about=notice.about.model_copy(update={"version": event.version}),
         )
         context = {"correlationid": received.correlation_id, "causationid": event.id}
         if received.traceparent is not None:

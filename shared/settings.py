@@ -62,6 +62,20 @@ class Settings(BaseSettings):
         "MWK": {"text": 400_000, "voice": 400_000, "video": 400_000},
         "USD": {"text": 400, "voice": 400, "video": 400},
     }
+    notify_email_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="smtp://user:password@host:port, smtps://…, or an Apprise URL; empty: the mail catcher of an embedded mesh.",
+    )
+    notify_email_from: str = Field(default="Caremesh <no-reply@caremesh.localhost>", pattern=r"^[^@\r\n]+@[^@\r\n]+$")
+    notify_push_url: SecretStr = Field(default=SecretStr(""), description="An Apprise URL with {recipient}; empty: no push messages.")
+    notify_sms_url: SecretStr = Field(default=SecretStr(""), description="An Apprise URL with {recipient}; empty: no text messages.")
+    notify_chat_url: SecretStr = Field(default=SecretStr(""), description="An Apprise URL with {recipient}; empty: no chat messages.")
+    notify_attempts: int = Field(default=8, ge=1, le=20, description="How often a provider is asked before a notification is given up.")
+    notify_retry_seconds: float = Field(
+        default=1_800, gt=0, le=_TEN_YEARS_SECONDS, description="From the first of these attempts to the last."
+    )
+    notify_attempt_timeout_seconds: float = Field(default=20, gt=0, le=600)
+    notify_concurrency: int = Field(default=16, ge=1, le=200, description="Attempts at the same time, in each process for each channel.")
     decision_retention_days: float = Field(default=45, gt=0, le=3_660)
 
     batch_max_records: int = Field(default=1_000, ge=1, le=5_000, description="Commands decided in one transaction at the most.")
@@ -100,3 +114,8 @@ class Settings(BaseSettings):
     def embedded_database(self) -> bool:
         """Whether the mesh brings its own PostgreSQL."""
         return not self.database_url.get_secret_value()
+
+    @cached_property
+    def catches_mail(self) -> bool:
+        """Whether the mesh brings a mail server that delivers to nobody: only where its data is its own, too."""
+        return self.embedded_database and not self.notify_email_url.get_secret_value()

@@ -63,7 +63,9 @@ TOPICS: Final = (
     Topic("billing.balances.v1", None, "the units that each patient has, as they stand"),
     Topic("billing.commands.v1.dlq", _MONTH, "dead letters of billing"),
     Topic("billing.events.v1.dlq", _MONTH, "dead letters of billing's processor"),
-    Topic("notify.commands.v1", _WEEK, "notification requests", log_append_time=True),
+    Topic("notify.commands.v1", _WEEK, "notification requests, preferences", log_append_time=True),
+    Topic("notify.events.v1", _MONTH, "what became of notifications and preferences"),
+    Topic("notify.commands.v1.dlq", _MONTH, "dead letters of notify"),
 )
 
 

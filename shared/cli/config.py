@@ -23,7 +23,7 @@ from shared.embedded.options import EmbeddedOptions
 from shared.settings import Settings
 
 _PREFIX: Final = "CAREMESH_"
-_ENDPOINTS: Final = ("kafka_bootstrap_servers", "database_url")
+_ENDPOINTS: Final = ("kafka_bootstrap_servers", "database_url", "notify_email_url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dlq": ("dlq", "List, show or replay dead letters."),
     "show": ("show", "Show one thing as it stands, such as an appointment or a doctor's time."),
     "sweeps": ("sweeps", "List what falls due by itself, or run one sweep by hand."),
+    "mail": ("mail", "Show the e-mails that an embedded mesh has caught."),
     "verify": ("verify", "Prove from the topics that the mesh kept its promises."),
     "run": ("run", "Run one service or processor in the foreground."),
     "topics": ("topics", "List the topics, or create those that are missing."),

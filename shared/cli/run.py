@@ -10,6 +10,7 @@ import typer
 from shared.cli import topics
 from shared.cli.migrate import unreachable
 from shared.cli.reaching import CannotError, mesh_settings, named, reaching_kafka, told
+from shared.embedded.endpoints import as_environment
 from shared.mesh import MESH
 from shared.settings import Settings
 
@@ -40,11 +41,7 @@ def run(
         process = named("service or processor", service, {process.name: process for process in MESH})
         settings = mesh_settings()
         asyncio.run(_check(settings))
-    environment = os.environ | {
-        "CAREMESH_HOME": str(settings.home.absolute()),
-        "CAREMESH_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-        "CAREMESH_DATABASE_URL": settings.database_url.get_secret_value(),
-    }
+    environment = os.environ | as_environment(settings)
     if as_json:
         environment["CAREMESH_LOG_JSON"] = "1"
     # The process takes our place: signals and exit codes go straight to and from it.

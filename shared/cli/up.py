@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from functools import partial
 
 from rich.console import Console
 
@@ -16,8 +17,9 @@ from shared.settings import Settings
 def up() -> None:
     """Run the whole mesh until Ctrl-C.
 
-    Embedded Kafka and PostgreSQL run along, unless CAREMESH_KAFKA_BOOTSTRAP_SERVERS and CAREMESH_DATABASE_URL are set. Prints `ready` and
-    the endpoints once every consumer has its partitions.
+    Embedded Kafka and PostgreSQL run along, unless CAREMESH_KAFKA_BOOTSTRAP_SERVERS and CAREMESH_DATABASE_URL are set; with the embedded
+    database also a mail server that delivers to nobody, unless CAREMESH_NOTIFY_EMAIL_URL is set. Prints `ready` and the endpoints once every
+    consumer has its partitions.
 
     Examples:
         caremesh up
@@ -40,7 +42,7 @@ async def _run(settings: Settings, errors: Console) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, supervisor.request_stop)
-    await supervisor.run(_announce)
+    await supervisor.run(partial(_announce, catches_mail=settings.catches_mail))
 
 
 def _show(line: str) -> None:
@@ -50,10 +52,12 @@ def _show(line: str) -> None:
         sys.stderr.write(f"{line}\n")
 
 
-def _announce(settings: Settings) -> None:
+def _announce(settings: Settings, *, catches_mail: bool) -> None:
     output = Console(soft_wrap=True, highlight=False)
     url = settings.database_url.get_secret_value()
     output.print("ready")
     output.print(f"kafka     {settings.kafka_bootstrap_servers}", markup=False)
     output.print(f"database  {url if '127.0.0.1' in url else mask_url(url)}", markup=False)
+    if catches_mail:
+        output.print(f"mail      {settings.notify_email_url.get_secret_value()}, caught: see `caremesh mail`", markup=False)
     output.file.flush()

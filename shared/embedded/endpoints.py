@@ -1,4 +1,4 @@
-"""Where Kafka and the database of the mesh in hand are."""
+"""Where Kafka, the database and the mail server of the mesh in hand are."""
 
 from pydantic import SecretStr
 
@@ -22,13 +22,24 @@ def resolve(settings: Settings) -> Settings:
             "CAREMESH_KAFKA_BOOTSTRAP_SERVERS and CAREMESH_DATABASE_URL."
         )
         raise NoMeshError(message)
-    return with_endpoints(settings, kafka=state.kafka, database=state.database)
+    return with_endpoints(settings, kafka=state.kafka, database=state.database, mail=state.mail)
 
 
-def with_endpoints(settings: Settings, *, kafka: str, database: str) -> Settings:
+def with_endpoints(settings: Settings, *, kafka: str, database: str, mail: str = "") -> Settings:
     """Return the settings with these endpoints wherever none is set."""
     filled = settings.model_dump() | {
         "kafka_bootstrap_servers": settings.kafka_bootstrap_servers or kafka,
         "database_url": settings.database_url if settings.database_url.get_secret_value() else SecretStr(database),
+        "notify_email_url": settings.notify_email_url if settings.notify_email_url.get_secret_value() else SecretStr(mail),
     }
     return Settings(**filled)
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The variables by which a process that we start knows the same mesh."""
+    return {
+        "CAREMESH_HOME": str(settings.home.absolute()),
+        "CAREMESH_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "CAREMESH_DATABASE_URL": settings.database_url.get_secret_value(),
+        "CAREMESH_NOTIFY_EMAIL_URL": settings.notify_email_url.get_secret_value(),
+    }

@@ -14,6 +14,8 @@ class MeshState:
     supervisor: Identity
     kafka: str
     database: str
+    #: Where e-mails are caught; empty: they are not.
+    mail: str = ""
     #: Process ids by name; without an entry: not running at the moment.
     processes: dict[str, int] = field(default_factory=dict)
     #: How often each was started again since the mesh came up, by name.

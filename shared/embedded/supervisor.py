@@ -14,11 +14,12 @@ from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
 
-from shared.embedded.endpoints import with_endpoints
+from shared.embedded.endpoints import as_environment, with_endpoints
 from shared.embedded.errors import EmbeddedError
 from shared.embedded.kafka import KafkaServer
 from shared.embedded.locking import HomeLock
 from shared.embedded.logfile import open_log, tail
+from shared.embedded.mail import MailCatcher
 from shared.embedded.postgres import PostgresServer
 from shared.embedded.process import Child, Identity, end_leftovers
 from shared.embedded.readiness import GroupStatus, ReadinessProbe
@@ -40,7 +41,7 @@ _NEEDED_FREE_BYTES = 500_000_000
 
 
 class Unit(Protocol):
-    """What the supervisor supervises: Kafka, PostgreSQL, or one of the mesh's own processes."""
+    """What the supervisor supervises: Kafka, PostgreSQL, the mail catcher, or one of the mesh's own processes."""
 
     name: str
     log_path: Path
@@ -85,6 +86,7 @@ class Supervisor:
         self._processes = processes
         self._kafka = KafkaServer(self._home) if settings.embedded_kafka else None
         self._postgres = PostgresServer(self._home) if settings.embedded_database else None
+        self._mail = MailCatcher(self._home) if settings.catches_mail else None
         self._services: list[ServiceUnit] = []
         self._restarts: Counter[str] = Counter()
         self._keepers: list[asyncio.Task[None]] = []
@@ -166,15 +168,16 @@ class Supervisor:
         await asyncio.gather(*self._keepers)
 
     async def _start_stores(self) -> Settings:
-        """Start Kafka and PostgreSQL side by side, and prepare topics and schemas as soon as theirs is there."""
-        stores: list[Awaitable[None]] = [store.start() for store in (self._kafka, self._postgres) if store is not None]
-        await asyncio.gather(*stores)
+        """Start the servers side by side, and prepare topics and schemas as soon as theirs is there."""
+        servers: list[Awaitable[None]] = [server.start() for server in (self._kafka, self._postgres, self._mail) if server is not None]
+        await asyncio.gather(*servers)
         settings = with_endpoints(
             self._settings,
             kafka=self._kafka.bootstrap_servers if self._kafka else "",
             database=self._postgres.database_url if self._postgres else "",
+            mail=self._mail.url if self._mail else "",
         )
-        await asyncio.gather(self._prepare_kafka(settings), self._prepare_database(settings))
+        await asyncio.gather(self._prepare_kafka(settings), self._prepare_database(settings), self._prepare_mail(settings))
         return settings
 
     async def _prepare_kafka(self, settings: Settings) -> None:
@@ -197,6 +200,11 @@ class Supervisor:
             await self._postgres.wait_ready()
             self._watch(self._postgres, settings)
         await asyncio.gather(*(self._migrate(module, settings) for module in modules(self._processes)))
+
+    async def _prepare_mail(self, settings: Settings) -> None:
+        if self._mail is not None:
+            await self._mail.wait_ready()
+            self._watch(self._mail, settings)
 
     async def _migrate(self, module: str, settings: Settings) -> None:
         name = f"{module.rpartition('.')[2]}-migrate"
@@ -295,22 +303,23 @@ class Supervisor:
             supervisor=supervisor,
             kafka=settings.kafka_bootstrap_servers,
             database=settings.database_url.get_secret_value(),
+            mail=self._mail.url if self._mail is not None else "",
             processes={unit.name: unit.pid for unit in self._units() if unit.pid is not None},
             restarts=dict(self._restarts),
             health_ports={unit.name: unit.health_port for unit in self._services if unit.health_port is not None},
         ).write(self._home)
 
     def _units(self) -> list[Unit]:
-        stores: list[Unit] = [store for store in (self._kafka, self._postgres) if store is not None]
-        return [*stores, *self._services]
+        servers: list[Unit] = [server for server in (self._kafka, self._postgres, self._mail) if server is not None]
+        return [*servers, *self._services]
 
     # Going down
 
     async def _end_all(self) -> None:
-        """End services, then Kafka, then PostgreSQL: nobody loses what it still needs."""
+        """End services, then Kafka and the mail catcher, then PostgreSQL: nobody loses what it still needs."""
         await _cancel(*self._keepers)
         await _stop_together(self._services)
-        await _stop_together([store for store in (self._kafka,) if store is not None])
+        await _stop_together([server for server in (self._kafka, self._mail) if server is not None])
         await _stop_together([store for store in (self._postgres,) if store is not None])
 
 
@@ -325,12 +334,7 @@ async def _cancel(*tasks: "asyncio.Future[Any]") -> None:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    return os.environ | {
-        "CAREMESH_HOME": str(settings.home.absolute()),
-        "CAREMESH_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-        "CAREMESH_DATABASE_URL": settings.database_url.get_secret_value(),
-        "PYTHONUNBUFFERED": "1",
-    }
+    return os.environ | as_environment(settings) | {"PYTHONUNBUFFERED": "1"}
 
 
 def _how_it_ended(code: int) -> str:

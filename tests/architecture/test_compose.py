@@ -19,7 +19,7 @@ from tests.conftest import REPOSITORY
 VARIABLES: Final = dict.fromkeys(variables_without_default(), "secret")
 DOCKERFILE: Final = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 #: Not a process of the mesh: what runs once before it, and the servers.
-OTHERS: Final = {"migrate", "kafka", "postgres", "prometheus"}
+OTHERS: Final = {"migrate", "kafka", "postgres", "mail", "prometheus"}
 
 
 @pytest.fixture
@@ -106,23 +106,24 @@ def test_the_secrets_stay_out_of_the_repository_and_of_the_image() -> None:
 
 def test_every_published_port_is_bound_to_this_machine_alone(services: dict[str, Any]) -> None:
     published = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(published) == 3
+    assert len(published) == 4
     assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in published)
 
 
 def test_every_image_is_pinned_and_names_no_registry(services: dict[str, Any]) -> None:
     images = {service["image"] for service in services.values() if "build" not in service}
-    assert images == {f"apache/kafka:{KAFKA_VERSION}", "postgres:18.6", "prom/prometheus:v3.5.0"}
+    assert images == {f"apache/kafka:{KAFKA_VERSION}", "postgres:18.6", "axllent/mailpit:v1.31.2", "prom/prometheus:v3.5.0"}
     base = re.findall(r"^ARG PYTHON_IMAGE=(\S+)$", DOCKERFILE, flags=re.MULTILINE)
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base[0])
     assert re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE) == ["${PYTHON_IMAGE}", "${PYTHON_IMAGE}"]
 
 
 def test_every_server_is_looked_after(services: dict[str, Any]) -> None:
-    for name in ("kafka", "postgres", "prometheus"):
+    for name in ("kafka", "postgres", "mail", "prometheus"):
         assert services[name]["restart"] == "unless-stopped"
         assert services[name]["healthcheck"]["test"][0] == "CMD"
     assert services["kafka"]["profiles"] == services["postgres"]["profiles"] == ["servers"]
+    assert services["mail"]["profiles"] == ["mail"]
     assert services["prometheus"]["profiles"] == ["monitoring"]
     assert services["migrate"]["restart"].startswith("on-failure")
 

@@ -7,7 +7,10 @@ import pytest
 
 from tests.architecture.sources import ROOT, SERVICES, modules, tracked_files
 
-ROOMS = ("__init__.py", "__main__.py", "app.py", "processor.py", "sweeps.py", "notices.py", "console.py", "migrations/env.py")
+ROOMS = ("__init__.py", "__main__.py", "app.py", "console.py", "migrations/env.py")
+#: Of whom others are told something, and whose deadlines pass: notify tells, and what is due to it is no command.
+ROOMS_OF_A_PROCESSOR = ("processor.py", "sweeps.py", "notices.py")
+WITHOUT_PROCESSOR = {"notify"}
 #: Rooms that are a folder where one file would be too long.
 ROOMS_OF_ANY_SIZE = ("domain", "store")
 MOST_LINES = 400
@@ -19,7 +22,8 @@ MACHINE_PATHS = re.compile("|".join(f"(?<![A-Za-z0-9_.-])/{folder}/[A-Za-z0-9_.]
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_has_the_same_rooms(service: str) -> None:
     folder = ROOT / "services" / service
-    missing = [room for room in ROOMS if not (folder / room).is_file()]
+    rooms = ROOMS if service in WITHOUT_PROCESSOR else ROOMS + ROOMS_OF_A_PROCESSOR
+    missing = [room for room in rooms if not (folder / room).is_file()]
     assert not missing, f"{service} lacks {missing}"
     for room in ROOMS_OF_ANY_SIZE:
         assert (folder / f"{room}.py").is_file() or (folder / room / "__init__.py").is_file()
