@@ -178,7 +178,7 @@ def test_a_topic_that_is_set_otherwise_is_told_with_what_to_do() -> None:
         (("send", "book", "--source", "a b"), "a source is a URI reference"),
         (("send", "book", "--timeout", "0"), "0.1"),
         (("send", "book"), "doctor_id: Field required"),
-        (("show", "apointment", "apt-1"), "Did you mean appointment?"),
+        (("show", "apointment", "apt-1"), "Did you mean appointment"),
         (("show", "appointment", "a b"), "1 to 128 characters"),
         (("trace", "a b"), "1 to 128 characters"),
         (("tail", "boking"), "Did you mean booking"),
