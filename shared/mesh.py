@@ -33,7 +33,7 @@ def _service(name: str) -> tuple[MeshProcess, MeshProcess]:
 #: Notify's consumer delivers, too; and nothing of what it publishes is told to anybody.
 _NOTIFY = MeshProcess(name="notify", module="services.notify", argument="consumer", group_suffix="notify")
 
-MESH: tuple[MeshProcess, ...] = (*_service("booking"), *_service("calls"), _NOTIFY)
+MESH: tuple[MeshProcess, ...] = (*_service("booking"), *_service("calls"), *_service("billing"), _NOTIFY)
 
 
 def modules(processes: tuple[MeshProcess, ...] = MESH) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def show(
     if as_json:
         print_json({kind: {**found.fields, **found.lists}})
     else:
-        _print(found)
+        print_shown(found)
 
 
 def _found(kind: str, identifier: str) -> Shown:
@@ -80,7 +80,8 @@ async def _ask(settings: Settings, kind: str, identifier: str) -> Shown | None:
     )
 
 
-def _print(found: Shown) -> None:
+def print_shown(found: Shown) -> None:
+    """Print what services know of a thing, for people."""
     output = table_console()
     now = datetime.now(UTC)
     fields = Table(box=None, show_header=False, pad_edge=False)

@@ -9,7 +9,7 @@ from typing import Final
 
 from shared.messages.billing import BILLING_COMMANDS, BILLING_EVENTS
 from shared.messages.booking import BOOKING_COMMANDS, BOOKING_EVENTS, BOOKING_STATES
-from shared.messages.calls import CALLS_COMMANDS, CALLS_EVENTS, CALLS_STATES
+from shared.messages.calls import CALLS_COMMANDS, CALLS_EVENTS
 from shared.messages.fields import Command, EventData, StateData
 from shared.messages.notify import NOTIFY_COMMANDS, NOTIFY_EVENTS
 
@@ -33,7 +33,7 @@ class ServiceMessages:
 
 REGISTRY: Final = (
     ServiceMessages(service="booking", commands=BOOKING_COMMANDS, events=BOOKING_EVENTS, states=BOOKING_STATES),
-    ServiceMessages(service="calls", commands=CALLS_COMMANDS, events=CALLS_EVENTS, states=CALLS_STATES),
+    ServiceMessages(service="calls", commands=CALLS_COMMANDS, events=CALLS_EVENTS),
     ServiceMessages(service="notify", commands=NOTIFY_COMMANDS, events=NOTIFY_EVENTS),
     ServiceMessages(service="billing", commands=BILLING_COMMANDS, events=BILLING_EVENTS),
 )

@@ -1,0 +1,6 @@
+"""Alembic's environment of billing."""
+
+from services.billing.store.tables import metadata
+from shared.migrations import run_environment
+
+run_environment(metadata)
