@@ -8,6 +8,7 @@ import errno
 import socket
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
-    from uvicorn import Server
 
 #: An event loop that has not turned for so long hangs. Asking the servers takes a part of it.
 LOOP_SECONDS: Final = ANSWER_SECONDS + 1.0
@@ -50,27 +50,33 @@ class HealthServer:
         self._health = health
         self._loop = asyncio.get_running_loop()
         self._socket = _listen(settings.health_host, settings.health_port)
-        self._server: Server | None = None
-        self._stopping = False
+        #: Where it listens.
+        self.port: int = self._socket.getsockname()[1]
+        self._stopped: Future[None] = Future()
         self._thread = threading.Thread(target=self._serve, name="health", daemon=True)
 
     def start(self) -> None:
         """Begin to serve."""
-        host, port = self._socket.getsockname()[:2]
-        _log.info("Health and metrics are served", host=host, port=port)
+        _log.info("Health and metrics are served", host=self._socket.getsockname()[0], port=self.port)
         self._thread.start()
 
     def stop(self) -> None:
         """Serve no longer."""
-        self._stopping = True
-        if self._server is not None:
-            self._server.should_exit = True
+        self._stopped.set_result(None)
         self._thread.join(_STOP_SECONDS)
         self._socket.close()
 
     def _serve(self) -> None:
         # Imported here, while the process connects: that takes as long as the rest of its start.
         import uvicorn
+
+        stopped = self._stopped
+
+        class QuietServer(uvicorn.Server):
+            """Waits to be told, instead of looking ten times a second: an idle process is to cost nothing."""
+
+            async def main_loop(self) -> None:
+                await asyncio.wrap_future(stopped)
 
         config = uvicorn.Config(
             self._application(),
@@ -79,12 +85,11 @@ class HealthServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            date_header=False,
             limit_concurrency=50,
             timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
-        if not self._stopping:
-            self._server.run(sockets=[self._socket])
+        QuietServer(config).run(sockets=[self._socket])
 
     def _application(self) -> "Starlette":
         from starlette.applications import Starlette

@@ -1,5 +1,6 @@
 """The path put together, for either runtime."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -60,7 +61,8 @@ async def open_resources(settings: Settings, service: str, consumer_group: str) 
         await _until_it_answers("Kafka", publisher.start, health)
         yield Resources(engine, rescuer, publisher, log_ends, watchdog, health)
     finally:
-        server.stop()
+        # Not in the event loop: a question that is under way waits for it.
+        await asyncio.to_thread(server.stop)
         await log_ends.stop()
         await publisher.stop()
         await engine.dispose()
