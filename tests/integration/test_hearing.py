@@ -131,6 +131,17 @@ def an_event(
         "expires_at": None,
         "cancelled_by": None,
         "cancellation_reason": None,
+        "proposed_starts_at": None,
+        "status_before_proposal": None,
+        "absent": None,
+        "decision": {
+            "decided_at": NOW,
+            "index": 0,
+            "command": {"source": "/tests", "id": "wish", "type": "booking.appointment.book.v1"},
+            "topic": "test.booking.commands.v1",
+            "partition": 0,
+            "offset": 0,
+        },
     }
     headers: Headers = [("ce_source", b"/caremesh/heard"), ("ce_correlationid", b"a-conversation")]
     return StoredRecord(HEARD, 0, offset, milliseconds(NOW), DOCTOR.encode(), orjson.dumps(value, option=orjson.OPT_UTC_Z), headers)
