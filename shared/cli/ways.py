@@ -1,4 +1,4 @@
-"""How records follow from each other: an event from its command, a request from an event, a dead letter from a record."""
+"""How records follow from each other: an event from its command, a request or a state from an event, a dead letter from a record."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +36,7 @@ def way_of(records: Iterable[Seen]) -> list[Step]:
     steps: dict[object, Step] = {}
     by_place: dict[tuple[str, int, int], Step] = {}
     by_id: dict[str, Step] = {}
+    by_version: dict[tuple[str, object], Step] = {}
     for seen in sorted(records, key=lambda seen: (seen.at, seen.kind is not Kind.COMMAND, seen.place)):
         if seen.place in by_place:
             continue
@@ -47,10 +48,14 @@ def way_of(records: Iterable[Seen]) -> list[Step]:
         by_place[seen.place] = steps[identity]
         if seen.kind is Kind.EVENT and seen.id:
             by_id.setdefault(seen.id, steps[identity])
+            # The first event of a version is the one that raised it.
+            by_version.setdefault((seen.entity_id, seen.data.get("version")), steps[identity])
     roots = []
     for step in steps.values():
         cause = by_place.get(step.seen.cause) if step.seen.cause is not None else None
         cause = cause or by_id.get(step.seen.attributes.get("causationid", ""))
+        if step.seen.kind is Kind.STATE:
+            cause = by_version.get((step.seen.entity_id, step.seen.data.get("version")))
         if cause is None or cause is step:
             roots.append(step)
         else:

@@ -58,6 +58,18 @@ def test_records_without_ids_are_steps_of_their_own() -> None:
     assert len(way_of([seen(offset=1, value=b"{"), seen(offset=2, value=b"{")])) == 2
 
 
+def test_a_state_follows_from_the_event_that_made_it_so() -> None:
+    asked, again = command(0), command(1, "c-2", after_ms=10)
+    booked, refused = event(0, of=asked, version=1), event(1, of=again, identifier="e-2", after_ms=11, version=1)
+    state = seen(
+        "telemed.booking.appointments.v1", after_ms=20, value={"version": 1}, subject="apt-1", id="s", type="booking.appointment.state.v1"
+    )
+    assert [places(root) for root in way_of([state, refused, booked, again, asked])] == [
+        ["c-1", [["e-1", [["s", []]]]]],
+        ["c-2", [["e-2", []]]],
+    ]
+
+
 def test_no_record_is_its_own_cause() -> None:
     odd = seen(value={}, id="x", source="/s", type="a.b.c.v1", causationid="x")
     assert [places(root) for root in way_of([odd])] == [["x", []]]
