@@ -21,12 +21,15 @@ from shared.settings import Settings
 
 
 def show(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="What it is: appointment, doctor, …", show_default=False)],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="appointment, call, session, subscription, doctor, patient, notification", show_default=False)],
     identifier: Annotated[str, typer.Argument(metavar="ID", parser=identifier_argument, help="Its id.", show_default=False)],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: the kind → its fields.")] = False,
 ) -> None:
-    """Show one thing as it stands in the database of its service: an appointment, or what holds a doctor's time from now on.
+    """Show one thing as it stands in the databases of the services: an appointment, a call, a text session, a subscription, a notification.
+
+    Of a doctor it is what holds their time from now on, what goes on with them at this moment, and what they have earned; of a patient it is
+    what they have left. An appointment, a session or a doctor is known to several services: each tells what it knows.
 
     What happened to it, and when, is what `caremesh trace ID` tells.
 
@@ -34,7 +37,8 @@ def show(
 
     Examples:
         caremesh show appointment apt_7271b9fe-e6c9-5e0d-a3b6-a23cb86dceee
-        caremesh show doctor doctor-7 --json
+        caremesh show doctor doctor-7
+        caremesh show session tss_1 --json | jq .session.status
     """
     with told(as_json=as_json):
         found = _found(kind, identifier)

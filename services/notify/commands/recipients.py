@@ -90,6 +90,7 @@ def set_(
         str | None, typer.Option(help="The channels that they do not want, such as 'sms chat'.", show_default=False)
     ] = None,
     quiet_hours: Annotated[str | None, typer.Option(help="Such as '22:00-07:00 Africa/Blantyre'.", show_default=False)] = None,
+    as_json: _Json = False,
 ) -> None:
     """Note addresses and preferences of one recipient. What is not named stays as it is; what is named as '' is erased.
 
@@ -110,13 +111,16 @@ def set_(
         "unwanted": unwanted,
         "quiet_hours": quiet_hours,
     }
-    with told(as_json=False):
+    with told(as_json=as_json):
         line = _checked({"recipient_id": recipient_id} | {name: value for name, value in named.items() if value is not None})
         settings = database_settings()
         with reaching_database(settings):
             report = asyncio.run(_import(settings, iter([GoodLine(1, line)])))
-    for refusal in report.refused:
-        complain(refusal)
+    if as_json:
+        print_json({"recipient_id": recipient_id, "refused": report.refused})
+    else:
+        for refusal in report.refused:
+            complain(refusal)
     raise typer.Exit(Exit.NO if report.refused else Exit.OK)
 
 
@@ -125,6 +129,9 @@ def show(recipient_id: _Recipient, *, as_json: _Json = False) -> None:
     """Show what is known of one recipient: addresses, language, time zone, preferences. It is personal: mind who looks over your shoulder.
 
     Exit code 0, 1 if nothing is known, 2 if the database is not to be reached.
+
+    Examples:
+        caremesh recipients show patient-7
     """
     with told(as_json=as_json):
         settings = database_settings()
@@ -140,18 +147,23 @@ def show(recipient_id: _Recipient, *, as_json: _Json = False) -> None:
 
 
 @app.command("forget")
-def forget(recipient_id: _Recipient) -> None:
+def forget(recipient_id: _Recipient, *, as_json: _Json = False) -> None:
     """Erase all that is personal of one recipient: addresses, language, time zone. What waits to be sent to them will not be.
 
     Preferences and the inbox stay: they hold ids and times alone.
 
     Exit code 0, 1 if nothing was known, 2 if the database is not to be reached.
+
+    Examples:
+        caremesh recipients forget patient-7
     """
-    with told(as_json=False):
+    with told(as_json=as_json):
         settings = database_settings()
         with reaching_database(settings):
             forgotten = asyncio.run(_forget(settings, recipient_id))
-    if not forgotten:
+    if as_json:
+        print_json({"recipient_id": recipient_id, "forgotten": forgotten})
+    elif not forgotten:
         hint(f"No address of {recipient_id} is known.")
     raise typer.Exit(Exit.OK if forgotten else Exit.NO)
 

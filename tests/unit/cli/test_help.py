@@ -17,7 +17,7 @@ WITHOUT_JSON = {"up", "demo"}
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command that does something, by how it is called."""
     root: Any = typer.main.get_command(app)
-    for name in COMMANDS:
+    for name in root.list_commands(None):
         yield from _leaves(name, root.get_command(None, name))
 
 
