@@ -21,7 +21,10 @@ from shared.settings import Settings
 
 
 def show(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="appointment, call, session, subscription, doctor, patient, notification", show_default=False)],
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="appointment, call, session, subscription, doctor, patient, notification", show_default=False),
+    ],
     identifier: Annotated[str, typer.Argument(metavar="ID", parser=identifier_argument, help="Its id.", show_default=False)],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: the kind → its fields.")] = False,
