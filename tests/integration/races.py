@@ -9,7 +9,7 @@ from services.booking.app import booking
 from services.booking.working_set import Appointments
 from shared.codec.decode import Received
 from shared.database import Connection
-from shared.path.service import Service
+from shared.path.service import Service, State
 from shared.settings import Settings
 from tests.examples import START, example_booking, minutes
 from tests.integration.worker import Log, Worker
@@ -17,10 +17,14 @@ from tests.integration.worker import Log, Worker
 
 def meeting_before_they_write(settings: Settings, workers: int) -> Service[Appointments]:
     """Booking, whose workers wait for each other between reading and writing: those that locks let read at the same time."""
-    service = booking(settings)
+    return meeting(booking(settings), workers)
+
+
+def meeting(service: Service[State], workers: int) -> Service[State]:
+    """The same of any service."""
     load, barrier = service.load, asyncio.Barrier(workers)
 
-    async def load_and_meet(connection: Connection, batch: Sequence[Received]) -> Appointments:
+    async def load_and_meet(connection: Connection, batch: Sequence[Received]) -> State:
         state = await load(connection, batch)
         if batch and not barrier.broken:
             try:

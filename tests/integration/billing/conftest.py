@@ -20,13 +20,22 @@ from tests.integration.billing.books import Books, Log
 from tests.integration.worker import Worker
 
 
-class AllHeard:
-    """Whatever lies in the topic of calls was read."""
+class Ends:
+    """Where the topic of calls ends: all of it was read, unless a test says that more lies in it."""
+
+    def __init__(self) -> None:
+        self.end = 0
 
     async def end_of(self, topic: str, key: bytes) -> tuple[int, int]:
-        """The end of an empty partition."""
+        """The end of the one partition."""
         assert (topic, key[:6]) == ("test.calls.events.v1", b"doctor")
-        return 0, 0
+        return 0, self.end
+
+
+@pytest.fixture
+def ends() -> Ends:
+    """Where the topic of calls ends."""
+    return Ends()
 
 
 @pytest.fixture
@@ -41,12 +50,12 @@ MakeWorker = Callable[..., Worker]
 
 
 @pytest.fixture
-def make_worker(database_settings: Settings, engine: AsyncEngine, rescuer: AsyncEngine, watchdog: Watchdog) -> MakeWorker:
+def make_worker(database_settings: Settings, engine: AsyncEngine, rescuer: AsyncEngine, watchdog: Watchdog, ends: Ends) -> MakeWorker:
     """Makes workers of one consumer group."""
 
     def make(*, service: Service[Any] | None = None, settings: Settings = database_settings) -> Worker:
         service = service or billing(settings)
-        hearing = Hearing(heard_topics(service, "test"), AllHeard())
+        hearing = Hearing(heard_topics(service, "test"), ends)
         transactions = Transactions(
             service, engine=engine, rescuer=rescuer, topic_prefix="test", consumer_group="test-billing", hearing=hearing
         )

@@ -11,17 +11,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.billing.app import HEARD
-from services.billing.domain.account import Balance
-from services.billing.domain.ledger import Deduction, Entry, EntryKind, postings
+from services.billing.domain.ledger import Entry, EntryKind, postings
 from services.billing.domain.rules import Rules
-from services.billing.domain.session import Session, SessionNews, session_id_of
-from services.billing.domain.subscription import Subscription
-from services.billing.working_set import Accounts
-from shared.codec.decode import Received, decode
+from services.billing.domain.session import SessionNews, session_id_of
+from shared.codec.decode import Received
 from shared.codec.encode import encode_event
-from shared.codec.events import decode_event
-from shared.messages.billing import BILLING_COMMANDS, BILLING_EVENTS
+from shared.messages.billing import BILLING_EVENTS
 from shared.messages.calls import CallEventType, TextSessionEventType
 from shared.messages.events import Event, Request
 from shared.messages.fields import Command, Modality, Role
@@ -39,6 +34,7 @@ from tests.examples_of_billing import (
     seconds,
     text_news,
 )
+from tests.unit.billing.histories import Shelf, read
 from tests.unit.billing.naive import Naive
 
 RULES = Rules(rates=RATES, balance_low_units=1)
@@ -58,43 +54,13 @@ few = st.integers(0, 3)
 jumps = st.sampled_from([seconds(0.001), seconds(59), seconds(60), minutes(9), minutes(10), minutes(10), minutes(20)])
 
 
-class Shelf:
-    """Keeps what a store would, and hands out what a batch needs."""
-
-    def __init__(self) -> None:
-        self.subscriptions: dict[str, Subscription] = {}
-        self.balances: dict[tuple[str, Modality], Balance] = {}
-        self.sessions: dict[str, Session] = {}
-        self.deductions: dict[str, Deduction] = {}
-        self.entries: list[Entry] = []
-
-    def decide(self, received: Received) -> list[Event | Request]:
-        state = Accounts(
-            RULES,
-            patients=PATIENTS,
-            subscriptions=self.subscriptions.values(),
-            balances=self.balances.values(),
-            sessions=self.sessions.values(),
-            deductions=self.deductions.values(),
-        )
-        said = state.decide(received)
-        self.subscriptions |= {held.subscription_id: held for held in (*state.subscriptions.new, *state.subscriptions.changed)}
-        self.balances |= {(held.patient_id, held.modality): held for held in (*state.balances.new, *state.balances.changed)}
-        self.sessions |= {session.session_id: session for session in (*state.sessions.new, *state.sessions.changed)}
-        self.entries += state.entries
-        for entry in state.entries:
-            if entry.deduction is not None:
-                self.deductions[entry.deduction.deduction_id] = entry.deduction
-        return said
-
-
 class Ledger(RuleBasedStateMachine):
     """Patients buy, doctors and patients meet, units fall due; and time passes."""
 
     @initialize(units=st.lists(st.integers(1, 6), min_size=2, max_size=2))
     def begin(self, units: list[int]) -> None:
         self.now = NOW
-        self.naive, self.shelf = Naive(RULES), Shelf()
+        self.naive, self.shelf = Naive(RULES), Shelf(RULES)
         self.offset = 0
         #: What calls know, and what of it was not delivered yet.
         self.truth: dict[str, dict[str, Any]] = {}
@@ -307,25 +273,23 @@ class Ledger(RuleBasedStateMachine):
     def outcome(self, command: Command) -> str:
         self.offset += 1
         record = command_record(command, identifier=f"command-{self.offset}", at=self.now, offset=self.offset)
-        received = decode(record, BILLING_COMMANDS)
-        assert isinstance(received, Received)
+        received = read(record)
         said = self.shelf.decide(received)
-        self.read(said, received)
+        self.check(said, received)
         outcome = said[0]
         assert isinstance(outcome, Event)
         return str(outcome.body.get("reason") or outcome.type.split(".")[2])
 
     def hear(self, news: SessionNews) -> None:
-        received = decode_event(news_record(news), HEARD)
-        assert isinstance(received, Received)
+        received = read(news_record(news))
         session_before = self.shelf.sessions.get(session_id_of(news))
         self.naive.hear(news)
         said = self.shelf.decide(received)
-        self.read(said, received)
+        self.check(said, received)
         if session_before is not None and session_before.over_at is not None:
             assert said == []
 
-    def read(self, said: list[Event | Request], cause: Received) -> None:
+    def check(self, said: list[Event | Request], cause: Received) -> None:
         """Every event is what the contract says of its type."""
         for index, event in enumerate(said):
             if isinstance(event, Event):
