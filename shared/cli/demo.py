@@ -33,7 +33,12 @@ _READY_TIMEOUT_SECONDS: Final = 60
 _READY_PROBE_SECONDS: Final = 0.5
 
 #: The limits of a mesh that the demonstration starts itself, unless the environment sets others: nobody wants to watch for 24 hours.
-SHORT_LIMITS: Final[Mapping[str, str]] = {"CAREMESH_PENDING_EXPIRY_SECONDS": "6", "CAREMESH_EXPIRY_WARNING_SECONDS": "3"}
+SHORT_LIMITS: Final[Mapping[str, str]] = {
+    "CAREMESH_PENDING_EXPIRY_SECONDS": "6",
+    "CAREMESH_EXPIRY_WARNING_SECONDS": "3",
+    "CAREMESH_CALL_CONNECT_TIMEOUT_SECONDS": "5",
+    "CAREMESH_BILLING_PERIOD_SECONDS": "2",
+}
 
 
 class CannotPlayError(Exception):
@@ -171,7 +176,7 @@ class _Performance:
         await self._on_stage(resolve(settings))
 
     async def _play_on(self, ready: "asyncio.Future[Settings]") -> None:
-        with self._console.status("Starting Kafka, PostgreSQL and booking …"):
+        with self._console.status("Starting Kafka, PostgreSQL and the services …"):
             settings = await ready
         await self._on_stage(settings, started_here=True)
 

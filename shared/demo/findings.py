@@ -14,8 +14,6 @@ class Verdict(StrEnum):
     FAIL = "FAIL"
     #: It could not be tried on this mesh; the detail says why.
     NOT_RUN = "not run"
-    #: What it is about does not exist yet.
-    LATER = "later"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.client import Message
 from shared.demo.findings import Row
-from shared.demo.scenarios import LAST_SCENARIO, SCENARIOS, Scenario, pending_expires, play
+from shared.demo.scenarios import LAST_SCENARIO, SCENARIOS, Scenario, play
 from shared.demo.stage import Stage
 from shared.demo.traffic import Step, Traffic, step_of_sweep
 from shared.demo.view import View
@@ -36,12 +36,9 @@ async def perform(stage: Stage, rows: Sequence[Row], view: View) -> None:
     traffic = asyncio.create_task(Traffic(stage, view.step, pause_seconds=_LIVELY_PAUSE_SECONDS).run(), name="traffic")
     try:
         await asyncio.sleep(_BREATH_SECONDS)
-        # The one that has to wait goes beside the others.
-        waiting = [pair for pair in played[:-1] if pair[0].play is pending_expires]
-        others = [pair for pair in played[:-1] if pair[0].play not in {pending_expires, None}]
-        for scenario, row in played:
-            if scenario.play is None:
-                await _fill(scenario, row, stage, view)
+        # Those that have to wait go beside the others.
+        waiting = [pair for pair in played[:-1] if pair[0].waits]
+        others = [pair for pair in played[:-1] if not pair[0].waits]
         async with asyncio.TaskGroup() as group:
             for scenario, row in waiting:
                 group.create_task(_fill(scenario, row, stage, view))

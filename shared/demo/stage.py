@@ -7,20 +7,26 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from shared.client import CaremeshClient, Listener, Message, Rejected
+from shared.demo.findings import promise
+from shared.messages.billing import ActivateSubscription, Units
 from shared.messages.booking import BookAppointment, CancelAppointment, ConfirmAppointment, DeclineAppointment
 from shared.messages.fields import Actor, EventData, Modality, Role
 from shared.settings import Settings
 from shared.topics import commands_topic, events_topic, partition_of
 
 WEB: Final = "/demo/web"
+_HEARD_SERVICES: Final = ("booking", "calls", "billing")
 _HEARD_MAXIMUM: Final = 50_000
 _LOOK_SECONDS: Final = 0.02
 _FIRST_HOUR: Final = 8
 _SLOTS_A_DAY: Final = 16
 _SLOT: Final = timedelta(minutes=30)
+_SUBSCRIPTION: Final = timedelta(days=30)
+
+Event = TypeVar("Event", bound=EventData)
 
 
 class Stage:
@@ -37,7 +43,8 @@ class Stage:
         #: Is told of every message that is heard.
         self.on_message: Callable[[Message], None] = lambda _message: None
         prefix = settings.topic_prefix
-        self._listener = Listener(settings, [events_topic(prefix, "booking"), commands_topic(prefix, "notify")], self._hear)
+        topics = [events_topic(prefix, service) for service in _HEARD_SERVICES]
+        self._listener = Listener(settings, [*topics, commands_topic(prefix, "notify")], self._hear)
         self._resources = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -75,18 +82,34 @@ class Stage:
         """The event with this id, as often as it was published."""
         return [message for message in self.heard if message.headers.get("ce_id") == event_id]
 
-    def events_of(self, appointment_id: str, event_type: str) -> Sequence[Message]:
-        """The events of one type about one appointment, copies included."""
-        return [message for message in self.heard if message.type == event_type and message.value.get("appointment_id") == appointment_id]
+    def events_of(self, entity_id: str, event_type: str) -> Sequence[Message]:
+        """The events of one type about one entity, copies included."""
+        return [message for message in self.heard if message.type == event_type and message.headers.get("ce_subject") == entity_id]
 
-    def requests_about(self, appointment_id: str, template: str, recipient_id: str) -> Sequence[Message]:
-        """The notification requests with this template to this person about one appointment, copies included."""
+    async def grant(self, patient_id: str, **units: int) -> None:
+        """Give a patient units, such as ``video=1``.
+
+        Raises:
+            BrokenPromiseError: billing refuses.
+        """
+        command = ActivateSubscription(
+            patient_id=patient_id,
+            units=Units(**units),
+            currency="MWK",
+            ends_at=datetime.now(UTC) + _SUBSCRIPTION,
+            actor=Actor(role=Role.SYSTEM, id="payments"),
+        )
+        outcome = await self.web.request(command)
+        promise(not isinstance(outcome, Rejected), f"the grant of units came to {described(outcome)}")
+
+    def requests_about(self, entity_id: str, template: str, recipient_id: str) -> Sequence[Message]:
+        """The notification requests with this template to this person about one entity, copies included."""
         return [
             message
             for message in self.heard
             if message.value.get("template") == template
             and message.value.get("recipient_id") == recipient_id
-            and message.value.get("about", {}).get("entity_id") == appointment_id
+            and message.value.get("about", {}).get("entity_id") == entity_id
         ]
 
     def doctor(self, name: int | str) -> str:
@@ -116,23 +139,38 @@ def book(doctor_id: str, patient_id: str, starts_at: datetime, modality: Modalit
         patient_id=patient_id,
         starts_at=starts_at,
         modality=modality,
-        actor=Actor(role=Role.PATIENT, id=patient_id),
+        actor=by_patient(patient_id),
     )
 
 
 def confirm(doctor_id: str, appointment_id: str) -> ConfirmAppointment:
     """The doctor takes it."""
-    return ConfirmAppointment(doctor_id=doctor_id, appointment_id=appointment_id, actor=Actor(role=Role.DOCTOR, id=doctor_id))
+    return ConfirmAppointment(doctor_id=doctor_id, appointment_id=appointment_id, actor=by_doctor(doctor_id))
 
 
 def decline(doctor_id: str, appointment_id: str) -> DeclineAppointment:
     """The doctor turns it down."""
-    return DeclineAppointment(doctor_id=doctor_id, appointment_id=appointment_id, actor=Actor(role=Role.DOCTOR, id=doctor_id))
+    return DeclineAppointment(doctor_id=doctor_id, appointment_id=appointment_id, actor=by_doctor(doctor_id))
 
 
 def cancel(doctor_id: str, patient_id: str, appointment_id: str) -> CancelAppointment:
     """The patient calls it off."""
-    return CancelAppointment(doctor_id=doctor_id, appointment_id=appointment_id, actor=Actor(role=Role.PATIENT, id=patient_id))
+    return CancelAppointment(doctor_id=doctor_id, appointment_id=appointment_id, actor=by_patient(patient_id))
+
+
+def by_patient(patient_id: str) -> Actor:
+    """A patient acts."""
+    return Actor(role=Role.PATIENT, id=patient_id)
+
+
+def by_doctor(doctor_id: str) -> Actor:
+    """A doctor acts."""
+    return Actor(role=Role.DOCTOR, id=doctor_id)
+
+
+def event_as(model: type[Event], message: Message) -> Event:
+    """What was heard, read by its model."""
+    return model.model_validate_json(message.raw)
 
 
 def described(outcome: EventData) -> str:

@@ -19,7 +19,7 @@ from shared.demo.traffic import Step
 _STEPS_SHOWN: Final = 12
 _LATENCIES_KEPT: Final = 1_000
 _REFRESHES_PER_SECOND: Final = 8
-_COLOURS: Final = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.NOT_RUN: "yellow", Verdict.LATER: "dim"}
+_COLOURS: Final = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.NOT_RUN: "yellow"}
 
 
 class View(Protocol):

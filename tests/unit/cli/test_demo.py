@@ -11,7 +11,7 @@ from shared.codec.record import StoredRecord
 from shared.demo.findings import BrokenPromiseError, Finding, Row, Verdict, any_failed, promise
 from shared.demo.lines import kcat_lines, our_lines
 from shared.demo.performance import rows_to_play
-from shared.demo.scenarios import SCENARIOS, Scenario, play
+from shared.demo.scenarios import Scenario, play
 from shared.demo.stage import Stage, slot
 from shared.demo.traffic import step_of_sweep
 from shared.demo.view import table
@@ -65,13 +65,6 @@ def test_our_lines_name_the_home_and_the_limits_where_they_matter() -> None:
     assert "CAREMESH_HOME=/h CAREMESH_PENDING_EXPIRY_SECONDS=6 caremesh run booking" in commands
 
 
-async def test_what_does_not_exist_yet_is_never_a_pass() -> None:
-    stage = Stage(SETTINGS)
-    findings = {scenario.title: await play(scenario, stage) for scenario in SCENARIOS if scenario.play is None}
-    assert {finding.detail for finding in findings.values()} == {"comes with calls", "comes with billing"}
-    assert {finding.verdict for finding in findings.values()} == {Verdict.LATER}
-
-
 async def test_whatever_goes_wrong_is_a_failure_in_a_sentence() -> None:
     async def breaks(_stage: Stage) -> Finding:
         promise(kept=False, otherwise="two were booked")
@@ -89,7 +82,7 @@ async def test_whatever_goes_wrong_is_a_failure_in_a_sentence() -> None:
 
 def test_a_row_without_a_finding_counts_as_failed() -> None:
     assert any_failed(rows_to_play())
-    assert not any_failed([Row("t", Finding(verdict, "")) for verdict in (Verdict.PASS, Verdict.NOT_RUN, Verdict.LATER)])
+    assert not any_failed([Row("t", Finding(verdict, "")) for verdict in (Verdict.PASS, Verdict.NOT_RUN)])
     assert any_failed([Row("t", Finding(Verdict.PASS, "")), Row("t", Finding(Verdict.FAIL, ""))])
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(table(rows_to_play()))

@@ -1,20 +1,17 @@
-"""The mission's tests that can be played today, each on real topics and the real clock."""
+"""What is promised about appointments."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from shared.auditor import audit
 from shared.client import Message, Rejected
 from shared.client.publisher import RecordPublisher
 from shared.codec.encode import encode_command
-from shared.demo.findings import BrokenPromiseError, Finding, Verdict, promise
-from shared.demo.stage import WEB, Stage, book, cancel, confirm, described, slot
-from shared.kafka_client import client_options
+from shared.demo.findings import Finding, Verdict, promise
+from shared.demo.scenarios.telling import count, duration, listed, told_once
+from shared.demo.stage import WEB, Stage, book, cancel, confirm, slot
 from shared.messages.booking import AppointmentEvent, AppointmentEventType, AppointmentRejected
 from shared.messages.fields import EventData
 from shared.messages.notify import Template
@@ -28,19 +25,8 @@ _COPIES_TIMEOUT_SECONDS: Final = 10
 #: A scenario waits no longer than this for an appointment to expire.
 _LONGEST_EXPIRY: Final = timedelta(seconds=30)
 _LATENESS_ALLOWED_SECONDS: Final = 5
-_SECOND_NOTICE_SECONDS: Final = 1
-_AUDIT_WAIT_SECONDS: Final = 20
 
 _CONFLICT: Final = 409
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One promise, and how to try it; ``None``: what it is about does not exist yet, and ``comes_with`` says with what it comes."""
-
-    title: str
-    play: Callable[[Stage], Awaitable[Finding]] | None = None
-    comes_with: str = ""
 
 
 async def fifty_race_for_one_slot(stage: Stage) -> Finding:
@@ -53,7 +39,7 @@ async def fifty_race_for_one_slot(stage: Stage) -> Finding:
         )
     )
     seen = count(outcomes)
-    promise(seen == {"booked": 1, "409 slot_already_booked": _RACERS - 1}, f"{_RACERS} asked: {_listed(seen)}")
+    promise(seen == {"booked": 1, "409 slot_already_booked": _RACERS - 1}, f"{_RACERS} asked: {listed(seen)}")
     (winner,) = _booked(outcomes)
     for loser in (outcome for outcome in outcomes if isinstance(outcome, AppointmentRejected)):
         names_winner = loser.conflict is not None and loser.conflict.appointment_id == winner.appointment_id
@@ -76,7 +62,7 @@ async def one_patient_two_doctors(stage: Stage) -> Finding:
             stage.web.request(book(first, patient, starts_at)), stage.mobile.request(book(second, patient, starts_at))
         )
         seen = count(outcomes)
-        promise(seen == {"booked": 1, "409 patient_already_booked": 1}, f"round {number + 1}: {_listed(seen)}")
+        promise(seen == {"booked": 1, "409 patient_already_booked": 1}, f"round {number + 1}: {listed(seen)}")
         await _call_off(stage, *_booked(outcomes))
     return Finding(Verdict.PASS, f"two doctors, one patient, one time, {_ROUNDS} times: always 1 booked, 1 × 409")
 
@@ -118,7 +104,7 @@ async def pending_expires(stage: Stage) -> Finding:
     if limit > _LONGEST_EXPIRY:
         await stage.web.request(cancel(doctor, patient, appointment_id))
         hint = "it needs a mesh started with CAREMESH_PENDING_EXPIRY_SECONDS=6"
-        return Finding(Verdict.NOT_RUN, f"here an appointment waits {_described(limit)} for its doctor: {hint}")
+        return Finding(Verdict.NOT_RUN, f"here an appointment waits {duration(limit)} for its doctor: {hint}")
     patience_seconds = limit.total_seconds() + _LATENESS_ALLOWED_SECONDS
     expired = AppointmentEventType.EXPIRED
     promise(
@@ -130,13 +116,7 @@ async def pending_expires(stage: Stage) -> Finding:
     promise(late_milliseconds >= 0, f"it expired {-late_milliseconds:.0f} ms before its deadline")
     promise(event.value["status"] == "cancelled", f"its status is {event.value['status']}")
 
-    def told() -> set[str]:
-        requests = stage.requests_about(appointment_id, Template.APPOINTMENT_EXPIRED, patient)
-        return {message.value["notification_id"] for message in requests}
-
-    promise(await stage.until(told, seconds=_LATENESS_ALLOWED_SECONDS), "the patient was not told")
-    await stage.until(lambda: len(told()) > 1, seconds=_SECOND_NOTICE_SECONDS)
-    promise(len(told()) == 1, f"the patient was told {len(told())} times")
+    await told_once(stage, appointment_id, Template.APPOINTMENT_EXPIRED, patient)
     too_late = await stage.web.request(confirm(doctor, appointment_id))
     promise(isinstance(too_late, Rejected) and too_late.status_code == _CONFLICT, f"a confirmation afterwards came to {too_late.type}")
     again = await stage.mobile.request(book(doctor, stage.patient("next"), starts_at))
@@ -144,42 +124,8 @@ async def pending_expires(stage: Stage) -> Finding:
     await _call_off(stage, *_booked([again]))
     return Finding(
         Verdict.PASS,
-        f"{late_milliseconds:.0f} ms after its {_described(limit)}; told once; the time is free again",
+        f"{late_milliseconds:.0f} ms after its {duration(limit)}; told once; the time is free again",
     )
-
-
-async def auditor_agrees(stage: Stage) -> Finding:
-    """The auditor reads all topics from the beginning, as ``caremesh verify`` does."""
-    settings = stage.settings
-    report = await audit(client_options(settings), settings.topic_prefix, wait_seconds=_AUDIT_WAIT_SECONDS)
-    broken = ", ".join(f"{total} × {kind}" for kind, total in report.totals.items())
-    promise(report.passed, f"{broken}: `caremesh verify` shows the records")
-    return Finding(Verdict.PASS, f"{report.counts.commands:,} commands of this mesh looked at, every promise kept")
-
-
-#: The rows of the table, in its order. The last one is played after all others, when nothing moves any more.
-SCENARIOS: Final[Sequence[Scenario]] = (
-    Scenario("Double booking prevented", fifty_race_for_one_slot),
-    Scenario("Patient not in two places", one_patient_two_doctors),
-    Scenario("Redelivered command decided once", delivered_often_decided_once),
-    Scenario("Pending appointment expires, patient told once", pending_expires),
-    Scenario("Call stuck in connecting fails, patient told", comes_with="calls"),
-    Scenario("No activity lost in a text session", comes_with="calls"),
-    Scenario("Balance never negative", comes_with="billing"),
-)
-LAST_SCENARIO: Final = Scenario("The auditor agrees", auditor_agrees)
-
-
-async def play(scenario: Scenario, stage: Stage) -> Finding:
-    """Try one promise. Whatever goes wrong is a failure, said in a sentence."""
-    if scenario.play is None:
-        return Finding(Verdict.LATER, f"comes with {scenario.comes_with}")
-    try:
-        return await scenario.play(stage)
-    except BrokenPromiseError as error:
-        return Finding(Verdict.FAIL, str(error))
-    except Exception as error:  # noqa: BLE001 - a row of the table says what went wrong, whatever it was
-        return Finding(Verdict.FAIL, f"{type(error).__name__}: {error}")
 
 
 async def _call_off(stage: Stage, *booked: AppointmentEvent) -> None:
@@ -190,17 +136,3 @@ async def _call_off(stage: Stage, *booked: AppointmentEvent) -> None:
 
 def _booked(outcomes: Sequence[EventData]) -> list[AppointmentEvent]:
     return [outcome for outcome in outcomes if isinstance(outcome, AppointmentEvent)]
-
-
-def count(outcomes: Sequence[EventData]) -> dict[str, int]:
-    """How often each outcome occurred: ``booked``, ``409 slot_already_booked`` and so on."""
-    return dict(Counter(described(outcome) for outcome in outcomes))
-
-
-def _listed(seen: dict[str, int]) -> str:
-    return ", ".join(f"{number} × {outcome}" for outcome, number in sorted(seen.items()))
-
-
-def _described(limit: timedelta) -> str:
-    hours = limit / timedelta(hours=1)
-    return f"{hours:g} hours" if hours >= 1 else f"{limit.total_seconds():g} seconds"
