@@ -1,5 +1,13 @@
-"""Migrations: one Alembic history for each service, in the service's own schema, run under the URL's role."""
+"""Migrations: one Alembic history for each service, in the service's own schema, run under the URL's role.
 
+``python -m shared.migrations services.booking services.calls`` brings several schemas up to date in one process, one after the
+other, and prints the name of each as soon as it is.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +19,7 @@ from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import create_engine, role_of
+from shared.logging import configure_logging
 from shared.settings import Settings
 
 _MIGRATION_LOCK: Final = 0x63617265  # any constant: the migrations of one database wait for each other
@@ -96,3 +105,27 @@ def run_environment(metadata: MetaData) -> None:
         include_schemas=True,
     )
     context.run_migrations()
+
+
+async def migrate_all(settings: Settings, modules: Sequence[str]) -> None:
+    """Bring the schemas of services up to date, one after the other; one that has no migrations is passed over.
+
+    Args:
+        settings: say where the database is.
+        modules: the services' packages.
+    """
+    for module in modules:
+        spec = find_spec(module)
+        places = (spec.submodule_search_locations if spec is not None else None) or []
+        for scripts in (Path(place) / "migrations" for place in places):
+            if scripts.is_dir():
+                service = module.rpartition(".")[2]
+                await migrate(settings, service, scripts)
+                sys.stdout.write(f"{service}\n")
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _settings = Settings()
+    configure_logging(_settings)
+    asyncio.run(migrate_all(_settings, sys.argv[1:]))

@@ -35,18 +35,16 @@ def migrate(*, as_json: Annotated[bool, typer.Option("--json", help="Print one J
         if problem := asyncio.run(unreachable(url)):
             raise CannotError(problem)
     environment = os.environ | {"CAREMESH_DATABASE_URL": url}
-    migrated: list[str] = []
-    for module in modules():
-        service = module.rpartition(".")[2]
-        done = subprocess.run(  # noqa: S603 - our own modules, from our own list
-            [sys.executable, "-m", module, "migrate"], env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            last_line = (done.stderr.strip().splitlines() or ["It said nothing."])[-1]
-            problem = f"The migration of {service} failed with exit code {done.returncode}: {last_line}"
-            _report(as_json=as_json, migrated=migrated, problem=problem, details=done.stderr)
-            raise typer.Exit(Exit.NO)
-        migrated.append(service)
+    done = subprocess.run(  # noqa: S603 - our own modules, from our own list
+        [sys.executable, "-m", "shared.migrations", *modules()], env=environment, capture_output=True, text=True, check=False
+    )
+    migrated = done.stdout.split()
+    if done.returncode != 0:
+        failed = modules()[len(migrated)].rpartition(".")[2]
+        last_line = (done.stderr.strip().splitlines() or ["It said nothing."])[-1]
+        problem = f"The migration of {failed} failed with exit code {done.returncode}: {last_line}"
+        _report(as_json=as_json, migrated=migrated, problem=problem, details=done.stderr)
+        raise typer.Exit(Exit.NO)
     _report(as_json=as_json, migrated=migrated)
 
 

@@ -199,28 +199,28 @@ class Supervisor:
         if self._postgres is not None:
             await self._postgres.wait_ready()
             self._watch(self._postgres, settings)
-        await asyncio.gather(*(self._migrate(module, settings) for module in modules(self._processes)))
+        await self._migrate(settings)
 
     async def _prepare_mail(self, settings: Settings) -> None:
         if self._mail is not None:
             await self._mail.wait_ready()
             self._watch(self._mail, settings)
 
-    async def _migrate(self, module: str, settings: Settings) -> None:
-        name = f"{module.rpartition('.')[2]}-migrate"
-        log_path = self._home / "logs" / f"{name}.log"
-        child = Child(command=[sys.executable, "-m", module, "migrate"], record=self._home / "run" / f"{name}.pid")
+    async def _migrate(self, settings: Settings) -> None:
+        log_path = self._home / "logs" / "migrate.log"
+        command = [sys.executable, "-m", "shared.migrations", *modules(self._processes)]
+        child = Child(command=command, record=self._home / "run" / "migrate.pid")
         with open_log(log_path) as output:
             child.start(output=output, environment=_environment(settings))
         try:
             code = await asyncio.wait_for(child.wait(), _MIGRATION_TIMEOUT_SECONDS)
         except TimeoutError:
-            message = f"The migration of {module} did not end within {_MIGRATION_TIMEOUT_SECONDS:g} seconds. Its log is {log_path}."
+            message = f"The migrations did not end within {_MIGRATION_TIMEOUT_SECONDS:g} seconds. Its log is {log_path}."
             raise EmbeddedError(message) from None
         finally:
             child.send(signal.SIGKILL)
         if code != 0:
-            message = f"The migration of {module} {_how_it_ended(code)}. Its log, {log_path}, ends with:\n{tail(log_path)}"
+            message = f"The process of the migrations {_how_it_ended(code)}. Its log, {log_path}, ends with:\n{tail(log_path)}"
             raise EmbeddedError(message)
 
     async def _wait_ready(self, settings: Settings) -> None:
