@@ -1,5 +1,6 @@
 """One mesh of a test: its topics, its database, its processes, and what can be asked of them."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -61,7 +62,27 @@ class Mesh:
         """Start a processor."""
         return self._start("processor", faults, environment)
 
+    async def caremesh(self, *arguments: str) -> str:
+        """What the command line answers; fail when it exits with anything but 0."""
+        script = "from shared.cli.main import main; main()"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            script,
+            *arguments,
+            env=self._environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, complaints = await process.communicate()
+        assert process.returncode == 0, complaints.decode()
+        return output.decode()
+
     def _start(self, role: str, faults: Sequence[str], more: dict[str, str]) -> Process:
+        entry = ["tests.system.worker", self.service] if faults else [f"services.{self.service}"]
+        return self.crew.start(f"{self.service}-{role}", ["-m", *entry, role, *faults], self._environment() | more)
+
+    def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CAREMESH_")}
         settings = {
             "CAREMESH_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
@@ -69,9 +90,7 @@ class Mesh:
             "CAREMESH_TOPIC_PREFIX": self.settings.topic_prefix,
             "CAREMESH_TOPIC_PARTITIONS": str(self.settings.topic_partitions),
         }
-        environment = inherited | settings | self.environment | more | {"PYTHONPATH": str(ROOT)}
-        entry = ["tests.system.worker", self.service] if faults else [f"services.{self.service}"]
-        return self.crew.start(f"{self.service}-{role}", ["-m", *entry, role, *faults], environment)
+        return inherited | settings | self.environment | {"PYTHONPATH": str(ROOT)}
 
     # Kafka
 
