@@ -9,7 +9,7 @@ from shared.messages.booking import Absent, CompleteAppointment, MarkNoShow
 from shared.messages.fields import Actor, Role
 
 #: Who asks booking: nobody in person.
-_CALLS: Final = Actor(role=Role.SYSTEM, id="caremesh-calls")
+_CALLS: Final = Actor(role=Role.SYSTEM, id="calls")
 
 
 def attended(appointment: Appointment, session: Session) -> Appointment:

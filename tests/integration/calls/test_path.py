@@ -243,7 +243,7 @@ async def test_a_call_for_an_appointment_completes_it(worker: Worker, connection
     assert value_of(request) == {
         "appointment_id": APPOINTMENT,
         "doctor_id": DOCTOR,
-        "actor": {"role": "system", "id": "caremesh-calls"},
+        "actor": {"role": "system", "id": "calls"},
     }
 
 
