@@ -17,7 +17,7 @@ from shared.database import Connection
 from shared.path import locks
 from shared.path.locks import lock_key
 from shared.settings import Settings
-from tests.examples import START, doctor, example_booking, example_cancel, example_confirm, minutes
+from tests.examples import START, doctor, example_booking, example_cancel, example_confirm, example_proposal, minutes
 from tests.integration.conftest import MakeWorker
 from tests.integration.races import meeting_before_they_write, race_for_one_slot
 from tests.integration.worker import Log, Worker, outcomes_of
@@ -128,6 +128,17 @@ async def test_what_was_left_comes_first_in_the_next_batch_and_nothing_is_acknow
     # The first partition is done up to its end, although the second batch held only the record that was left on it.
     assert list(handled.positions.values()) == [2, 1]
     assert [tuple(row) for row in await connection.fetch("SELECT partition, next_offset FROM positions ORDER BY 1")] == [(0, 2), (1, 1)]
+
+
+async def test_a_proposal_takes_its_patients_time_although_it_carries_no_patient(worker: Worker, database_url: str) -> None:
+    log = Log()
+    await worker.outcomes(log.append(example_booking()), log.append(example_confirm()))
+    async with holding(database_url, "patient:patient-1") as holder:
+        records = [log.append(example_proposal()), log.append(example_booking(appointment_id="behind", patient_id="another"))]
+        handled = await worker.handler.handle(records)
+        assert (handled.messages, worker.handler.carries) == ([], True)
+        holder.terminate()
+    assert outcomes_of(await worker.handler.handle([])) == ["reschedule_proposed", "slot_already_booked"]
 
 
 async def test_a_doctor_who_is_being_decided_about_is_waited_for(worker: Worker, database_url: str, connection: Connection) -> None:

@@ -89,7 +89,7 @@ time_off: Final = Table(
     CheckConstraint("ends_at > starts_at", name="time_off_takes_time"),
     CheckConstraint("version > 0", name="time_off_has_a_version"),
     CheckConstraint("status IN ('blocked', 'unblocked')", name="time_off_has_a_known_status"),
-    # By its end: what has passed is in nobody's way, and only grows.
-    Index("time_off_of_a_doctor", "doctor_id", "ends_at", postgresql_where=text("status = 'blocked'")),
+    # By its end: what has passed is in nobody's way, and only grows. With its start, so that what is to come is not fetched.
+    Index("time_off_of_a_doctor", "doctor_id", "ends_at", "starts_at", postgresql_where=text("status = 'blocked'")),
     comment="Every time off as it stands.",
 )

@@ -71,7 +71,7 @@ def _create_time_off() -> None:
     op.create_index(
         "time_off_of_a_doctor",
         "time_off",
-        ["doctor_id", "ends_at"],
+        ["doctor_id", "ends_at", "starts_at"],
         schema=SCHEMA,
         postgresql_where=sa.text("status = 'blocked'"),
     )
