@@ -5,13 +5,16 @@ Every duration carries its unit in its name and may be a fraction, so that a tes
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-#: Amounts in minor units: currency → modality → price of one unit.
-Rates = dict[str, dict[Literal["text", "voice", "video"], int]]
+#: Amounts in minor units: currency (an ISO 4217 code) → modality → what a doctor earns for one unit.
+Rates = dict[
+    Annotated[str, Field(pattern=r"^[A-Z]{3}$")],
+    dict[Literal["text", "voice", "video"], Annotated[int, Field(ge=0, le=1_000_000_000)]],
+]
 
 _TEN_YEARS_SECONDS = 10 * 366 * 86_400
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Final
 
 import typer
 
 from services.billing.domain.ledger import postings
-from services.billing.store import shown
-from services.billing.store.shown import ShownEntry
+from services.billing.store import show
+from services.billing.store.show import ShownEntry
 from services.billing.sweeps import sweeps
 from shared.cli.exits import Exit
 from shared.cli.reaching import database_settings, reaching_database, told
@@ -22,7 +23,7 @@ from shared.settings import Settings
 
 async def show_subscription(connection: Connection, subscription_id: str) -> Shown | None:
     """A subscription as it stands, and each entry that gave or took a unit of it."""
-    subscription = await shown.subscription(connection, subscription_id)
+    subscription = await show.subscription(connection, subscription_id)
     if subscription is None:
         return None
     fields = {
@@ -45,7 +46,7 @@ async def show_subscription(connection: Connection, subscription_id: str) -> Sho
 
 async def show_patient(connection: Connection, patient_id: str) -> Shown | None:
     """The units that a patient has, the subscriptions that they lie in, and the entries that made them so."""
-    balances = await shown.balances_of(connection, patient_id)
+    balances = await show.balances_of(connection, patient_id)
     if not balances:
         return None
     fields = {"patient_id": patient_id, "units": {balance.modality: balance.remaining for balance in balances}}
@@ -57,23 +58,32 @@ async def show_patient(connection: Connection, patient_id: str) -> Shown | None:
             "currency": subscription.currency,
             **{f"{modality}": f"{subscription.remaining.of(modality)} of {subscription.granted.of(modality)}" for modality in Modality},
         }
-        for subscription in await shown.subscriptions_of(connection, patient_id)
+        for subscription in await show.subscriptions_of(connection, patient_id)
     ]
     return await _with_entries(connection, patient_id, fields, {"subscriptions": rows})
 
 
 async def show_doctor(connection: Connection, doctor_id: str) -> Shown | None:
     """What a doctor has earned in all, and each entry of it."""
-    earned = await shown.earned(connection, doctor_id)
+    earned = await show.earned(connection, doctor_id)
     if not earned:
         return None
     return await _with_entries(connection, doctor_id, {"earned_minor": {money.currency: money.amount_minor for money in earned}})
 
 
+async def show_call(connection: Connection, call_id: str) -> Shown | None:
+    """What a call has cost."""
+    return await _session(connection, call_id, {Modality.VOICE, Modality.VIDEO})
+
+
 async def show_session(connection: Connection, session_id: str) -> Shown | None:
-    """What a session has cost."""
-    session = await shown.session(connection, session_id)
-    if session is None:
+    """What a text session has cost."""
+    return await _session(connection, session_id, {Modality.TEXT})
+
+
+async def _session(connection: Connection, session_id: str, modalities: AbstractSet[Modality]) -> Shown | None:
+    session = await show.session(connection, session_id)
+    if session is None or session.modality not in modalities:
         return None
     return await _with_entries(connection, session_id, {"units_taken": session.units_taken, "no_unit_left": session.is_exhausted})
 
@@ -84,8 +94,8 @@ async def _with_entries(
     fields: Mapping[str, object],
     lists: Mapping[str, Sequence[Mapping[str, object]]] | None = None,
 ) -> Shown:
-    entries = await shown.entries_of(connection, identifier)
-    note = f"Only the newest {shown.SHOWN} entries are shown." if len(entries) == shown.SHOWN else ""
+    entries = await show.entries_of(connection, identifier)
+    note = f"Only the newest {show.SHOWN} entries are shown." if len(entries) == show.SHOWN else ""
     return Shown(fields=fields, lists={**(lists or {}), "ledger": [_row(entry) for entry in entries]}, note=note)
 
 
@@ -158,7 +168,7 @@ CONSOLE: Final = ServiceConsole(
         "patient": show_patient,
         "doctor": show_doctor,
         "session": show_session,
-        "call": show_session,
+        "call": show_call,
     },
     sweeps=lambda _settings: sweeps(),
     applications={"ledger": Application(summary="List why each unit and each earning is what it is.", app=_ledger)},

@@ -1,7 +1,6 @@
 """Who is told what about units and what they cost: from an event to notification requests. Pure."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from shared.codec.encode import format_time
 from shared.messages.billing import (
@@ -12,18 +11,9 @@ from shared.messages.billing import (
     SubscriptionEvent,
     SubscriptionExpired,
 )
-from shared.messages.fields import EventData, Modality, by_type
+from shared.messages.fields import EventData, Modality
 from shared.messages.notify import About, ParameterValue, Template
 from shared.notices import Notice
-
-#: The events that somebody is told about, with the models that read them.
-NOTICED_EVENTS: Final[dict[str, type[EventData]]] = by_type(
-    SubscriptionActivated,
-    SubscriptionExpired,
-    SessionSettled,
-    BalanceLow,
-    BalanceExhausted,
-)
 
 
 def notices_of(event: EventData) -> Sequence[Notice]:

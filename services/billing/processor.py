@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from services.billing.app import billing, rules_of
-from services.billing.notices import NOTICED_EVENTS, notices_of
+from services.billing.notices import notices_of
+from services.billing.states import STATES
 from services.billing.sweeps import sweeps
-from shared.messages.billing import SessionUnitDeducted, SubscriptionActivated, SubscriptionImported
-from shared.messages.fields import EventData, by_type
+from shared.messages.billing import BILLING_EVENTS, SessionUnitDeducted, SubscriptionActivated, SubscriptionImported
+from shared.messages.fields import EventData
+from shared.messages.refusal import Rejected
 from shared.runtimes import processor
 from shared.runtimes.stream_processor import run_stream_processor
 from shared.settings import Settings
+
+#: What it reads: every event that changes a balance, and those that somebody is told of.
+_EVENTS: Final = {type_: model for type_, model in BILLING_EVENTS.items() if not issubclass(model, Rejected)}
 
 
 async def run_consumer(settings: Settings) -> None:
@@ -35,8 +41,9 @@ async def run_processor(settings: Settings) -> None:
     await processor.run_processor(
         settings,
         "billing",
-        events=NOTICED_EVENTS | by_type(SessionUnitDeducted, SubscriptionImported),
+        events=_EVENTS,
         notices_of=notices_of,
         deadlines_of=deadlines_of,
         sweeps=sweeps(),
+        states=STATES,
     )

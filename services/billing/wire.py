@@ -1,8 +1,10 @@
 """How subscriptions, units and balances look in events, and what calls are asked for."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, assert_never
 
+from services.billing.domain.account import Balance
 from services.billing.domain.decision import (
     Deducted,
     Exhausted,
@@ -33,6 +35,7 @@ from shared.messages.calls import EndCall, EndReason, EndTextSession
 from shared.messages.events import Event, Request
 from shared.messages.fields import Actor, Modality, Role
 from shared.path.refusals import rejected
+from shared.state_topic import State
 
 #: Who ends a session that no unit is left for.
 _BILLING: Final = Actor(role=Role.SYSTEM, id="billing")
@@ -136,6 +139,17 @@ def _balance_changed(entry: Entry) -> Event:
     # A balance's version is its sequence.
     subject = balance_id_of(entry.patient_id, entry.modality)
     return Event(BalanceEventType.CHANGED, entry.patient_id, subject, entry.at, entry.sequence, body)
+
+
+def standing_balance(balance: Balance, changed_at: datetime) -> State:
+    """The balance as it stands, for the state topic."""
+    return State(
+        entity_id=balance_id_of(balance.patient_id, balance.modality),
+        partition_key=balance.patient_id,
+        version=balance.sequence,
+        time=changed_at,
+        body={"patient_id": balance.patient_id, "modality": balance.modality, "remaining": balance.remaining},
+    )
 
 
 def _balance(entry: Entry) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.messages.billing import BILLING_COMMANDS, BILLING_EVENTS
+from shared.messages.billing import BILLING_COMMANDS, BILLING_EVENTS, BILLING_STATES
 from shared.messages.booking import BOOKING_COMMANDS, BOOKING_EVENTS, BOOKING_STATES
 from shared.messages.calls import CALLS_COMMANDS, CALLS_EVENTS
 from shared.messages.fields import Command, EventData, StateData
@@ -35,7 +35,7 @@ REGISTRY: Final = (
     ServiceMessages(service="booking", commands=BOOKING_COMMANDS, events=BOOKING_EVENTS, states=BOOKING_STATES),
     ServiceMessages(service="calls", commands=CALLS_COMMANDS, events=CALLS_EVENTS),
     ServiceMessages(service="notify", commands=NOTIFY_COMMANDS, events=NOTIFY_EVENTS),
-    ServiceMessages(service="billing", commands=BILLING_COMMANDS, events=BILLING_EVENTS),
+    ServiceMessages(service="billing", commands=BILLING_COMMANDS, events=BILLING_EVENTS, states=BILLING_STATES),
 )
 
 #: All commands of all services, by type.

@@ -55,7 +55,13 @@ def subscription_row(subscription: Subscription) -> tuple[object, ...]:
 
 def balance_of(row: Record) -> Balance:
     """A balance as its row says."""
-    return Balance(**{**row, "modality": Modality(row["modality"])})
+    return Balance(
+        patient_id=row["patient_id"],
+        modality=Modality(row["modality"]),
+        remaining=row["remaining"],
+        sequence=row["sequence"],
+        told_low=row["told_low"],
+    )
 
 
 def balance_row(balance: Balance) -> tuple[object, ...]:

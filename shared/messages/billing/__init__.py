@@ -19,6 +19,7 @@ from shared.messages.billing.events import (
     BalanceEvent,
     BalanceExhausted,
     BalanceLow,
+    BalanceState,
     Money,
     SessionSettled,
     SessionUnitConflict,
@@ -48,11 +49,12 @@ from shared.messages.billing.vocabulary import (
     balance_id_of,
     deduction_id_of,
 )
-from shared.messages.fields import Command, EventData, by_type
+from shared.messages.fields import Command, EventData, StateData, by_type
 
 __all__ = [
     "BILLING_COMMANDS",
     "BILLING_EVENTS",
+    "BILLING_STATES",
     "NO_CURRENCY",
     "ActivateSubscription",
     "BalanceChange",
@@ -61,6 +63,7 @@ __all__ = [
     "BalanceEventType",
     "BalanceExhausted",
     "BalanceLow",
+    "BalanceState",
     "BillingCommand",
     "CancelSubscription",
     "DeductSessionUnit",
@@ -122,3 +125,6 @@ BILLING_EVENTS: dict[str, type[EventData]] = by_type(
     BalanceLow,
     BalanceExhausted,
 )
+
+#: The states that it publishes, by topic.
+BILLING_STATES: dict[str, type[StateData]] = {"billing.balances.v1": BalanceState}

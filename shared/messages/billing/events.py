@@ -17,7 +17,7 @@ from shared.messages.billing.vocabulary import (
     UnitCount,
     UnitNumber,
 )
-from shared.messages.fields import ChangedBy, EventData, Identifier, Message, Modality, Published, Role, UtcTime
+from shared.messages.fields import ChangedBy, EventData, Identifier, Message, Modality, Published, Role, StateData, UtcTime
 from shared.messages.refusal import DataReason, Rejected
 
 
@@ -240,6 +240,22 @@ class BalanceEvent(EventData):
     """Whose units."""
     modality: Modality
     """Of which modality."""
+
+
+class BalanceState(StateData):
+    """The units that a patient has of a modality, for ever: on the patient's partition of the compacted topic.
+
+    Its key is the patient's id, a colon and the modality (a very long id stands there as its hash); its version is the sequence of
+    its last change.
+    """
+
+    type: Literal["billing.balance.state.v1"]
+    patient_id: Identifier
+    """Whose units."""
+    modality: Modality
+    """Of which modality."""
+    remaining: Annotated[int, Field(ge=0)]
+    """How many are left, in all active subscriptions: those included that have not begun, or whose end nobody has noted yet."""
 
 
 class BalanceChanged(BalanceEvent):

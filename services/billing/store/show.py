@@ -1,9 +1,12 @@
-"""What the command line asks: things as they stand, and the entries that made them so. For people alone."""
+"""What stands, and the entries that made it so: for the command line, and for the topic of balances."""
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from asyncpg import Record
 from sqlalchemy import Text, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.billing.domain.account import Balance
 from services.billing.domain.ledger import Cause, Deduction, Entry, EntryKind
@@ -63,6 +66,16 @@ _BALANCES_OF: Final = text(
     f"SELECT {', '.join(column.name for column in balances.columns)} FROM balances WHERE patient_id = :id ORDER BY modality"
 ).bindparams(bindparam("id", type_=Text))
 
+#: With when it last changed.
+_STANDING: Final = text(
+    """
+    SELECT held.patient_id, held.modality, held.remaining, held.sequence, held.told_low, entry.at AS changed_at
+    FROM unnest(:patients, :modalities) AS asked (patient_id, modality)
+    JOIN balances AS held USING (patient_id, modality)
+    JOIN ledger AS entry USING (patient_id, modality, sequence)
+    """
+).bindparams(bindparam("patients", type_=ARRAY(Text)), bindparam("modalities", type_=ARRAY(Text)))
+
 _SESSION: Final = text(f"SELECT {', '.join(column.name for column in sessions.columns)} FROM sessions WHERE session_id = :id").bindparams(
     bindparam("id", type_=Text)
 )
@@ -94,6 +107,13 @@ async def subscriptions_of(connection: Connection, patient_id: str) -> list[Subs
 async def balances_of(connection: Connection, patient_id: str) -> list[Balance]:
     """A patient's balances."""
     return [balance_of(row) for row in await fetch(connection, _BALANCES_OF, {"id": patient_id})]
+
+
+async def standing(connection: Connection, asked: Collection[tuple[str, Modality]]) -> list[tuple[Balance, datetime]]:
+    """These balances of patients and modalities, and when each last changed."""
+    patients, modalities = [patient_id for patient_id, _ in asked], [modality for _, modality in asked]
+    rows = await fetch(connection, _STANDING, {"patients": patients, "modalities": modalities})
+    return [(balance_of(row), row["changed_at"]) for row in rows]
 
 
 async def session(connection: Connection, session_id: str) -> Session | None:
