@@ -32,6 +32,7 @@ class Stage:
     name: str
     settings: Settings
     folder: Path
+    service: str = "booking"
 
     @property
     def database_url(self) -> str:
@@ -45,18 +46,18 @@ class Stage:
 
     @property
     def commands_topic(self) -> str:
-        """Where booking's commands go."""
-        return commands_topic(self.settings.topic_prefix, "booking")
+        """Where the service's commands go."""
+        return commands_topic(self.settings.topic_prefix, self.service)
 
     @property
     def events_topic(self) -> str:
-        """Where booking's outcomes come from."""
-        return events_topic(self.settings.topic_prefix, "booking")
+        """Where its outcomes come from."""
+        return events_topic(self.settings.topic_prefix, self.service)
 
     @property
     def consumer_group(self) -> str:
-        """The group of booking's workers."""
-        return f"{self.settings.topic_prefix}-booking"
+        """The group of its workers."""
+        return f"{self.settings.topic_prefix}-{self.service}"
 
     def environment(self) -> dict[str, str]:
         """What a process of the mesh needs to work here."""
@@ -78,10 +79,19 @@ class Stage:
         """
         connection = await asyncpg.connect(self.database_url)
         try:
-            await connection.execute("ANALYZE booking.appointments, booking.decisions")
+            await connection.execute("ANALYZE")
             await connection.execute("CHECKPOINT")
         finally:
             await connection.close()
+
+    async def decided(self) -> int:
+        """How many records the service has decided, over all topics that it reads."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            total: int = await connection.fetchval(f"SELECT coalesce(sum(next_offset), 0)::bigint FROM {self.service}.positions")  # noqa: S608
+        finally:
+            await connection.close()
+        return total
 
     async def count(self, table: str) -> int:
         """How many rows a table of booking has."""
@@ -121,12 +131,19 @@ class Ground:
 
     @asynccontextmanager
     async def stage(
-        self, name: str, *, template: str | None = None, pending_expiry_seconds: float = 86_400, expiry_warning_seconds: float = 7_200
+        self,
+        name: str,
+        *,
+        service: str = "booking",
+        template: str | None = None,
+        pending_expiry_seconds: float = 86_400,
+        expiry_warning_seconds: float = 7_200,
     ) -> AsyncIterator[Stage]:
         """Fresh topics and a fresh database; both are removed at the end.
 
         Args:
             name: for people.
+            service: whose topics and workers are meant.
             template: the name of the database to begin with a copy of; ``None``: empty tables.
             pending_expiry_seconds: a setting of the mesh.
             expiry_warning_seconds: a setting of the mesh.
@@ -152,8 +169,8 @@ class Ground:
             names = await create_topics(settings, [replace(topic, log_append_time=True) for topic in TOPICS])
             stack.push_async_callback(_delete_topics, settings, names)
             async with ReadinessProbe(settings) as probe:
-                await probe.wait_coordinators([f"{settings.topic_prefix}-booking"])
-            yield Stage(name, settings, self.home / "stages" / f"{number:03}")
+                await probe.wait_coordinators([f"{settings.topic_prefix}-{service}"])
+            yield Stage(name, settings, self.home / "stages" / f"{number:03}", service)
 
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self._postgres.database_url)

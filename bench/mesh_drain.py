@@ -55,7 +55,7 @@ async def drain(stage: Stage, load: Load, worker_count: int) -> Drained:
             await wait_ready(crew, stage, groups={stage.consumer_group: worker_count})
             await warm_up(crew, stage, events)
             prepared = loader.prepare(load.messages)
-            with _stopped(workers):
+            with stopped(workers):
                 await loader.send(stage.commands_topic, prepared)
                 started_at_seconds = time.time()
         finally:
@@ -75,7 +75,7 @@ async def drain(stage: Stage, load: Load, worker_count: int) -> Drained:
 
 
 @contextmanager
-def _stopped(workers: Sequence[Running]) -> Iterator[None]:
+def stopped(workers: Sequence[Running]) -> Iterator[None]:
     """Stop the workers for the time of the block; shorter than their session with Kafka lasts."""
     for worker in workers:
         os.kill(worker.pid, signal.SIGSTOP)

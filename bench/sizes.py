@@ -21,6 +21,9 @@ class Sizes:
         curve_rates_per_second: the offered rates of the curve of latency.
         curve_seconds: how long each of these is held.
         filled_appointments: how many appointments lie in the table that is compared with an empty one.
+        active_sessions: how many text sessions the activity is spread over.
+        requests: how many activity records, and how many deductions, the mesh drains.
+        row_lock_requests: how many of them the row-locking baseline decides.
         memory_commands: how many commands are drained while the memory is watched.
         lateness_appointments: how many appointments fall due.
         lateness_window_seconds: within how long they do.
@@ -41,6 +44,9 @@ class Sizes:
     curve_rates_per_second: tuple[int, ...] = (50, 100, 200, 500, 1_000, 2_000, 4_000)
     curve_seconds: float
     filled_appointments: int
+    active_sessions: int = 200
+    requests: int
+    row_lock_requests: int
     memory_commands: int
     lateness_appointments: int
     lateness_window_seconds: float
@@ -57,6 +63,8 @@ FULL: Final = Sizes(
     latency_warm_up_seconds=3,
     curve_seconds=9,
     filled_appointments=5_000_000,
+    requests=20_000,
+    row_lock_requests=4_000,
     memory_commands=200_000,
     lateness_appointments=10_000,
     lateness_window_seconds=60,
@@ -74,6 +82,8 @@ QUICK: Final = Sizes(
     curve_rates_per_second=(100, 500),
     curve_seconds=5,
     filled_appointments=100_000,
+    requests=2_000,
+    row_lock_requests=600,
     memory_commands=20_000,
     lateness_appointments=1_000,
     lateness_window_seconds=6,

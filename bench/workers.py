@@ -21,8 +21,9 @@ WARM_UP_COMMANDS: Final = 4_000
 
 
 def start_workers(crew: Crew, stage: Stage, count: int) -> list[Running]:
-    """Start booking's consumers."""
-    return [crew.start(f"worker-{number}", ["-m", "services.booking", "consumer"], stage.environment()) for number in range(count)]
+    """Start consumers of the stage's service."""
+    module = f"services.{stage.service}"
+    return [crew.start(f"worker-{number}", ["-m", module, "consumer"], stage.environment()) for number in range(count)]
 
 
 async def wait_ready(crew: Crew, stage: Stage, *, groups: dict[str, int]) -> None:
@@ -42,6 +43,21 @@ async def wait_ready(crew: Crew, stage: Stage, *, groups: dict[str, int]) -> Non
                 message = f"Not ready within {_READY_SECONDS} seconds: {statuses}."
                 raise ProcessFailedError(message)
             await asyncio.sleep(_PROBE_SECONDS)
+
+
+async def wait_decided(crew: Crew, stage: Stage, records: int, *, timeout_seconds: float) -> None:
+    """Return once the stage's service has decided so many records.
+
+    Raises:
+        ProcessFailedError: it does not come to it.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while (decided := await stage.decided()) < records:
+        crew.check()
+        if time.monotonic() > deadline:
+            message = f"{stage.service} decided {decided} of {records} records within {timeout_seconds:g} seconds."
+            raise ProcessFailedError(message)
+        await asyncio.sleep(_PROBE_SECONDS)
 
 
 async def warm_up(crew: Crew, stage: Stage, events: Reader) -> None:
