@@ -3,6 +3,7 @@
 calls.commands.v1  → domain.decide → calls.events.v1, and booking.commands.v1   (the consumer, aiokafka)
 booking.events.v1  → domain.appointment.heard                                  (the consumer)
 calls.events.v1    → notices.notices_of → notify.commands.v1                   (the processor, Faust)
+                   → states → calls.sessions.v1                                (the processor)
 what falls due     → sweeps → calls.commands.v1, booking.commands.v1           (the processor)
 """
 

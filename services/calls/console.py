@@ -13,16 +13,16 @@ from shared.database import Connection
 
 async def show_call(connection: Connection, call_id: str) -> Shown | None:
     """A call as it stands, and for how long it has been connected at this moment."""
-    call = await store.session(connection, call_id)
-    if not isinstance(call, Call):
+    found = await store.sessions_standing(connection, [call_id])
+    if not found or not isinstance(call := found[0], Call):
         return None
     return Shown(fields=asdict(call) | {"connected_seconds": call.connected_until(datetime.now(UTC)).total_seconds()})
 
 
 async def show_session(connection: Connection, session_id: str) -> Shown | None:
     """A text session, or a call, as it stands."""
-    session = await store.session(connection, session_id)
-    if session is None or isinstance(session, Call):
+    found = await store.sessions_standing(connection, [session_id])
+    if not found or isinstance(session := found[0], Call):
         return await show_call(connection, session_id)
     return Shown(fields=asdict(session) | {"active_seconds": session.active_until(datetime.now(UTC)).total_seconds()})
 

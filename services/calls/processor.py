@@ -1,9 +1,10 @@
-"""Calls' stream processor: its events become notification requests, and what falls due becomes a command."""
+"""Calls' stream processor: its events become notification requests and states, and what falls due becomes a command."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.calls.notices import notices_of
+from services.calls.states import STATES
 from services.calls.sweeps import sweeps
 from shared.messages.calls import CALLS_EVENTS, SessionEvent
 from shared.messages.fields import EventData
@@ -20,6 +21,7 @@ async def run_processor(settings: Settings) -> None:
         notices_of=notices_of,
         deadlines_of=deadlines_of,
         sweeps=sweeps(timedelta(seconds=settings.no_show_after_seconds)),
+        states=STATES,
     )
 
 

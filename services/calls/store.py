@@ -138,10 +138,9 @@ _LIVE_OF_DOCTOR: Final = text(
 ).bindparams(bindparam("doctor_id", type_=Text))
 
 
-async def session(connection: Connection, session_id: str) -> Session | None:
-    """One call or text session as it stands, for people to look at."""
-    rows = await fetch(connection, _BY_ID, {"ids": [session_id]})
-    return _session(rows[0]) if rows else None
+async def sessions_standing(connection: Connection, session_ids: Collection[str]) -> list[Session]:
+    """Those of the calls and text sessions that exist, as they stand."""
+    return [_session(row) for row in await fetch(connection, _BY_ID, {"ids": list(session_ids)})]
 
 
 async def appointment(connection: Connection, appointment_id: str) -> Appointment | None:

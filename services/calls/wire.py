@@ -1,4 +1,4 @@
-"""How a call and a text session look in an event."""
+"""How a call and a text session look in an event, and in the state topic."""
 
 from services.calls.domain.session import Call, Changed, Session, TextSession
 from shared.codec.decode import Received
@@ -6,6 +6,7 @@ from shared.codec.encode import derived_id
 from shared.messages.calls import CallEventType, CallStatus, TextSessionEventType
 from shared.messages.events import Event
 from shared.messages.fields import Command
+from shared.state_topic import State
 
 #: The beginnings of derived ids, by kind of entity.
 _PREFIXES = {"call": "call_", "text_session": "txt_"}
@@ -30,6 +31,34 @@ def changed(event: Changed) -> Event:
         version=session.version,
         body=body,
     )
+
+
+def standing(session: Session) -> State:
+    """The state of a call or a text session, for the state topic: what the other kind has is null."""
+    return State(
+        entity_id=session.session_id,
+        partition_key=session.doctor_id,
+        version=session.version,
+        time=session.updated_at,
+        body={
+            "session_id": session.session_id,
+            "modality": session.modality,
+            "status": session.status,
+            **_common(session),
+            **{name: getattr(session, name, None) for name in _OF_ONE_KIND},
+        },
+    )
+
+
+_OF_ONE_KIND = (
+    "connected_at",
+    "disconnected_at",
+    "failure_reason",
+    "activated_at",
+    "last_activity_at",
+    "patient_activity_count",
+    "doctor_activity_count",
+)
 
 
 def _call(call: Call, event: Changed) -> dict[str, object]:

@@ -29,6 +29,7 @@ from shared.messages.calls.events import (
     CallStarted,
     SessionConflict,
     SessionEvent,
+    SessionState,
     TextSessionActivated,
     TextSessionActivityRecorded,
     TextSessionEnded,
@@ -45,11 +46,12 @@ from shared.messages.calls.vocabulary import (
     TextSessionEventType,
     TextSessionStatus,
 )
-from shared.messages.fields import Command, EventData, by_type
+from shared.messages.fields import Command, EventData, StateData, by_type
 
 __all__ = [
     "CALLS_COMMANDS",
     "CALLS_EVENTS",
+    "CALLS_STATES",
     "AnyCallCommand",
     "AnyTextSessionCommand",
     "CallCancelled",
@@ -78,6 +80,7 @@ __all__ = [
     "SessionConflict",
     "SessionEvent",
     "SessionReason",
+    "SessionState",
     "StartCall",
     "StartTextSession",
     "TextSessionActivated",
@@ -132,3 +135,6 @@ CALLS_EVENTS: dict[str, type[EventData]] = by_type(
     TextSessionExpired,
     TextSessionRejected,
 )
+
+#: What lies in its state topics, by topic.
+CALLS_STATES: dict[str, type[StateData]] = {"calls.sessions.v1": SessionState}

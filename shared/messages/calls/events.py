@@ -18,7 +18,7 @@ from pydantic import Field
 
 from shared.messages.booking import AppointmentStatus
 from shared.messages.calls.vocabulary import CallEventType, CallStatus, SessionReason, TextSessionEventType, TextSessionStatus
-from shared.messages.fields import ChangedBy, EventData, Identifier, Modality, Published, Role, UtcTime
+from shared.messages.fields import ChangedBy, EventData, Identifier, Modality, Published, Role, StateData, UtcTime
 from shared.messages.refusal import DataReason, Rejected
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -70,6 +70,50 @@ class SessionEvent(EventData):
     reason: str | None
     """Why it is over: the `reason_code` of its `end`, or one of `ended_by_party`, `ended_by_system`, `declined`, `cancelled`,
     `connect_timeout`, `reconnect_timeout`, `no_answer`, `inactivity`, `insufficient_balance`; null while it goes on."""
+
+
+class SessionState(StateData):
+    """A call or a text session as it stands, for ever: on the doctor's partition of the compacted topic, keyed by its own id."""
+
+    type: Literal["calls.session.state.v1"]
+    session_id: Identifier
+    """Which call or text session; no call has the id of a text session."""
+    modality: Modality
+    """`text`: a text session; else a call."""
+    status: CallStatus | TextSessionStatus
+    """Where it stands."""
+    appointment_id: Identifier | None
+    """The appointment that it is for; null for an instant one."""
+    doctor_id: Identifier
+    """Its doctor."""
+    patient_id: Identifier
+    """Its patient."""
+    started_by: Role
+    """Who asked for it, `patient` or `doctor`; the other is the one called."""
+    started_at: UtcTime
+    """When it was asked for."""
+    deadline_at: UtcTime | None
+    """When it is over by itself unless something happens before; null: never."""
+    ended_at: UtcTime | None
+    """When it was over, for whatever reason; null while it goes on."""
+    ended_by: Role | None
+    """Who ended it; null while it goes on."""
+    reason: str | None
+    """Why it is over; null while it goes on."""
+    connected_at: UtcTime | None
+    """Of a call: when media first flowed."""
+    disconnected_at: UtcTime | None
+    """Of a call: when the connection was lost that has not come back."""
+    failure_reason: str | None
+    """Of a call: why it never connected, for people."""
+    activated_at: UtcTime | None
+    """Of a text session: when the doctor first wrote."""
+    last_activity_at: UtcTime | None
+    """Of a text session: when either side last wrote."""
+    patient_activity_count: Count | None
+    """Of a text session: how often the patient wrote."""
+    doctor_activity_count: Count | None
+    """Of a text session: how often the doctor wrote."""
 
 
 class CallEvent(SessionEvent):

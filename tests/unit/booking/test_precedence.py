@@ -18,9 +18,13 @@ from tests.examples import (
     example_appointment,
     example_booking,
     example_cancel,
+    example_completion,
     example_confirm,
     example_expire,
+    example_import,
     example_moment,
+    example_no_show,
+    example_proposal,
     example_warning,
     hours,
     patient,
@@ -35,6 +39,7 @@ OTHERS = example_appointment(appointment_id="of-another", patient_id="another")
 OWN = example_appointment(appointment_id="own", doctor_id="another")
 PENDING_LONG_AGO = example_appointment(created_at=NOW - hours(48))
 CONFIRMED = example_appointment(status=AppointmentStatus.CONFIRMED)
+CLOSED = example_appointment(status=AppointmentStatus.CANCELLED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,55 @@ CASES = [
         holding=(R.NOT_A_PARTY, R.EXPIRED),
         command=example_cancel(actor=patient("another")),
         known=Known(PENDING_LONG_AGO),
+    ),
+    Case(
+        # The new time is looked at before the appointment is.
+        holding=(R.STARTS_IN_THE_PAST, R.APPOINTMENT_NOT_FOUND),
+        command=example_proposal(starts_at=NOW - hours(1)),
+    ),
+    Case(
+        holding=(R.TOO_FAR_AHEAD, R.APPOINTMENT_NOT_FOUND),
+        command=example_proposal(starts_at=NOW + hours(24 * 366)),
+    ),
+    Case(
+        holding=(R.NOT_A_PARTY, R.WRONG_STATUS, R.SLOT_ALREADY_BOOKED),
+        command=example_proposal(actor=patient(), starts_at=OTHERS.starts_at),
+        known=Known(CLOSED, of_doctor=[OTHERS]),
+    ),
+    Case(
+        holding=(R.WRONG_STATUS, R.SLOT_ALREADY_BOOKED),
+        command=example_proposal(starts_at=OTHERS.starts_at),
+        known=Known(CLOSED, of_doctor=[OTHERS]),
+    ),
+    Case(
+        holding=(R.EXPIRED, R.SLOT_ALREADY_BOOKED, R.PATIENT_ALREADY_BOOKED),
+        command=example_proposal(starts_at=OTHERS.starts_at),
+        known=Known(PENDING_LONG_AGO, of_doctor=[OTHERS], of_patient=[OWN]),
+    ),
+    Case(
+        holding=(R.SLOT_ALREADY_BOOKED, R.PATIENT_ALREADY_BOOKED),
+        command=example_proposal(starts_at=OTHERS.starts_at),
+        known=Known(CONFIRMED, of_doctor=[CONFIRMED, OTHERS], of_patient=[CONFIRMED, OWN]),
+    ),
+    Case(
+        holding=(R.NOT_A_PARTY, R.APPOINTMENT_EXISTS, R.SLOT_ALREADY_BOOKED),
+        command=example_import(actor=doctor()),
+        known=Known(CONFIRMED, of_doctor=[OTHERS]),
+    ),
+    Case(
+        holding=(R.APPOINTMENT_EXISTS, R.SLOT_ALREADY_BOOKED, R.PATIENT_ALREADY_BOOKED),
+        command=example_import(),
+        known=Known(CONFIRMED, of_doctor=[OTHERS], of_patient=[OWN]),
+    ),
+    Case(
+        holding=(R.WRONG_STATUS, R.NOT_DUE),
+        command=example_completion(),
+        known=Known(CLOSED),
+    ),
+    Case(
+        holding=(R.NOT_A_PARTY, R.NOT_DUE),
+        command=example_no_show(actor=patient()),
+        known=Known(CONFIRMED),
     ),
     Case(
         holding=(R.APPOINTMENT_EXISTS, R.TOO_MANY_PENDING, R.SLOT_ALREADY_BOOKED, R.PATIENT_ALREADY_BOOKED),
@@ -126,8 +180,6 @@ def test_the_first_in_order_is_given(case: Case) -> None:
 
 def test_every_adjacent_pair_that_can_hold_at_once_is_among_the_cases() -> None:
     never_together = {
-        # book asks for a start and needs no appointment; the others name one and ask for no start.
-        (R.TOO_FAR_AHEAD, R.APPOINTMENT_NOT_FOUND),
         (R.APPOINTMENT_EXISTS, R.WRONG_STATUS),
         (R.NOT_DUE, R.TOO_MANY_PENDING),
         # What has expired was due.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from services.booking.domain.appointment import Appointment, Rules
+from services.booking.domain.time_off import TimeOff
 from services.booking.working_set import Appointments, Pending
 from shared.codec.decode import Received
 from shared.codec.encode import derived_id
@@ -12,17 +13,26 @@ from tests.examples import (
     APPOINTMENT,
     DOCTOR,
     NOW,
+    OTHER_START,
     PATIENT,
     SOURCE,
     START,
+    example_acceptance,
     example_appointment,
+    example_block,
     example_booking,
     example_cancel,
     example_confirm,
     example_decline,
     example_expire,
+    example_import,
+    example_proposal,
     example_record,
+    example_rejection,
+    example_time_off,
+    example_unblock,
     example_warning,
+    example_withdrawal,
     hours,
     minutes,
     read,
@@ -31,8 +41,10 @@ from tests.examples import (
 from tests.unit.codec.records import with_body
 
 
-def a_working_set(*loaded: Appointment, pending: Iterable[str] = (PATIENT, "another"), limit: int = 5) -> Appointments:
-    return Appointments(Rules(max_pending_per_patient=limit), loaded, {patient: Pending(NOW) for patient in pending})
+def a_working_set(
+    *loaded: Appointment, pending: Iterable[str] = (PATIENT, "another"), limit: int = 5, time_off: Iterable[TimeOff] = ()
+) -> Appointments:
+    return Appointments(Rules(max_pending_per_patient=limit), loaded, {patient: Pending(NOW) for patient in pending}, time_off)
 
 
 def outcomes(appointments: Appointments, *commands: Received) -> list[str]:
@@ -172,3 +184,91 @@ def test_declining_frees_the_slot_and_is_told_from_cancelling() -> None:
     appointments = a_working_set(example_appointment())
     event = only(appointments.decide(received(example_decline())))
     assert (event.type, event.body["status"], event.body["cancelled_by"]) == ("booking.appointment.declined.v1", "cancelled", "doctor")
+
+
+def test_a_time_proposed_in_a_batch_is_held_for_the_rest_of_it_and_its_loser_is_told_of_the_race() -> None:
+    appointments = a_working_set(example_appointment(status=AppointmentStatus.CONFIRMED))
+    taken = received(example_booking(appointment_id="next", patient_id="another", starts_at=OTHER_START))
+    [_, refused] = [appointments.decide(command)[0] for command in (received(example_proposal()), taken)]
+    assert (refused.body["reason"], refused.body["message"]) == ("slot_already_booked", "Time slot was just booked by another patient.")
+
+
+def test_the_old_time_is_free_for_the_rest_of_the_batch_in_which_a_proposal_is_accepted() -> None:
+    appointments = a_working_set(example_appointment(status=AppointmentStatus.CONFIRMED))
+    next_one = received(example_booking(appointment_id="next", patient_id="another"))
+    commands = [received(example_proposal()), next_one, received(example_acceptance()), next_one]
+    assert outcomes(appointments, *commands) == ["reschedule_proposed", "slot_already_booked", "rescheduled", "booked"]
+
+
+def test_what_moves_is_told_from_what_changes_where_it_is() -> None:
+    moves = {
+        "proposed": example_appointment(appointment_id="proposed", status=AppointmentStatus.CONFIRMED),
+        "answered": example_appointment(
+            appointment_id="answered", status=AppointmentStatus.RESCHEDULE_PROPOSED, starts_at=START + hours(1)
+        ),
+        "and-back": example_appointment(appointment_id="and-back", status=AppointmentStatus.CONFIRMED, starts_at=START + hours(2)),
+        "confirmed": example_appointment(appointment_id="confirmed", starts_at=START + hours(3)),
+    }
+    appointments = a_working_set(*moves.values())
+    elsewhere = OTHER_START + hours(5)
+    commands = [
+        received(example_proposal(appointment_id="proposed", starts_at=elsewhere)),
+        received(example_rejection(appointment_id="answered")),
+        received(example_proposal(appointment_id="and-back", starts_at=elsewhere + hours(1))),
+        received(example_withdrawal(appointment_id="and-back")),
+        received(example_confirm(appointment_id="confirmed")),
+    ]
+    assert all(not word.endswith("booked") for word in outcomes(appointments, *commands))
+    assert sorted(kept.appointment_id for kept in appointments.moved) == ["answered", "proposed"]
+    assert sorted(kept.appointment_id for kept in appointments.changed) == ["and-back", "confirmed"]
+
+
+def test_an_interval_blocked_in_a_batch_is_blocked_for_the_rest_of_it_until_it_is_freed() -> None:
+    appointments = a_working_set()
+    commands = [received(example_block()), received(), received(example_unblock()), received(), received(example_block(time_off_id="late"))]
+    assert outcomes(appointments, *commands) == ["blocked", "slot_already_booked", "unblocked", "booked", "slot_already_booked"]
+    assert [(off.time_off_id, off.version) for off in appointments.new_time_off] == [("off-1", 2)]
+    assert appointments.changed_time_off == []
+
+
+def test_older_time_off_that_is_freed_is_written_as_a_change() -> None:
+    appointments = a_working_set(time_off=[example_time_off()])
+    assert outcomes(appointments, received(example_unblock())) == ["unblocked"]
+    assert [off.time_off_id for off in appointments.changed_time_off] == ["off-1"]
+    assert appointments.new_time_off == []
+
+
+def test_a_refused_time_off_names_itself_and_repeats_its_version() -> None:
+    for doctor_id, version in ((DOCTOR, 1), ("another", 0)):
+        appointments = a_working_set(time_off=[example_time_off()])
+        event = only(appointments.decide(received(example_block(doctor_id=doctor_id))))
+        assert (event.type, event.key, event.subject, event.version) == ("booking.time_off.rejected.v1", doctor_id, "off-1", version)
+        assert (event.body["command"], event.body["time_off_id"]) == ("booking.time_off.block.v1", "off-1")
+
+
+def test_a_block_with_wrong_data_is_refused_as_time_off() -> None:
+    record = with_body(example_record(example_block()), {"time_off_id": "off-1", "doctor_id": DOCTOR, "starts_at": "tomorrow"})
+    event = only(a_working_set(time_off=[example_time_off()]).decide(read(record)))
+    assert (event.type, event.subject, event.version) == ("booking.time_off.rejected.v1", "off-1", 1)
+    assert (event.body["status_code"], event.body["reason"]) == (422, "invalid_data")
+
+
+def test_an_appointment_and_a_time_off_may_share_an_id() -> None:
+    appointments = a_working_set(example_appointment(appointment_id="same", starts_at=START - hours(5), version=4))
+    assert outcomes(appointments, received(example_block(time_off_id="same"))) == ["blocked"]
+    event = only(appointments.decide(received(example_block(time_off_id="same"))))
+    assert (event.body["reason"], event.version) == ("time_off_exists", 1)
+
+
+def test_who_is_asked_for_another_time_waits_for_nobody_and_who_rejects_it_waits_again() -> None:
+    appointments = Appointments(Rules(max_pending_per_patient=1), [example_appointment()], {PATIENT: Pending(NOW, open=1)})
+    book = received(example_booking(appointment_id="next", starts_at=START + hours(1)))
+    again = received(example_booking(appointment_id="more", starts_at=START + hours(2)))
+    assert outcomes(appointments, book, received(example_proposal()), book) == ["too_many_pending", "reschedule_proposed", "booked"]
+    assert outcomes(appointments, received(example_rejection()), again) == ["reschedule_rejected", "too_many_pending"]
+
+
+def test_an_imported_one_that_waits_is_counted() -> None:
+    appointments = a_working_set(limit=1)
+    pending = example_import(appointment_id="imported", status=AppointmentStatus.PENDING, starts_at=START + hours(1), created_at=NOW)
+    assert outcomes(appointments, received(pending), received()) == ["imported", "too_many_pending"]
