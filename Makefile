@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml 2>/dev/null | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint types lock clean
+.PHONY: help setup demo test bench lint types contracts lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: setup ## check style
 
 types: setup ## check types, strictly
 	@$(BIN)/mypy
+
+contracts: setup ## write docs/contracts anew, from the models
+	@$(BIN)/python -m shared.contracts
 
 lock: setup ## resolve the dependencies anew, with hashes
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra build --extra embedded --extra bench --extra dev \

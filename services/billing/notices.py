@@ -6,6 +6,7 @@ from shared.codec.encode import format_time
 from shared.messages.billing import (
     BalanceExhausted,
     BalanceLow,
+    Money,
     SessionSettled,
     SubscriptionActivated,
     SubscriptionEvent,
@@ -55,7 +56,7 @@ def _settled(event: SessionSettled, recipient_id: str) -> Notice:
         "modality": event.modality,
         "units_deducted": event.units_deducted,
         "units_refused": event.units_refused,
-        "earning": event.earning,
+        "earning": Money(amount_minor=event.earning.amount_minor, currency=event.earning.currency),
     }
     return Notice(recipient_id=recipient_id, template=Template.SESSION_SETTLED, params=params, about=_session(event))
 

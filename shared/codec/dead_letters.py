@@ -11,6 +11,7 @@ from typing import Final
 from shared.codec.decode import Malformed, Received, Unreadable
 from shared.codec.events import Ignored
 from shared.codec.record import MAX_VALUE_BYTES, Headers, OutgoingMessage, Record
+from shared.messages.fields import Explained
 from shared.topics import dead_letter_topic
 
 MAX_KEY_AND_HEADERS_BYTES: Final = 16 * 1024
@@ -26,13 +27,11 @@ class Stage(StrEnum):
     TASK_PUT = "TASK_PUT"
 
 
-class UndecidableReason(StrEnum):
+class UndecidableReason(Explained):
     """Why a readable command came to no decision."""
 
-    #: Its identity was used before with another type or data; the first outcome stands.
-    IDEMPOTENCY_CONFLICT = "idempotency_conflict"
-    #: The service failed on it alone; a fault of ours.
-    HANDLER_FAILED = "handler_failed"
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict", "Its identity was used before with another type or data; the first outcome stands."
+    HANDLER_FAILED = "handler_failed", "The service failed on it alone; a fault of ours."
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple, cast
 
@@ -15,7 +14,7 @@ import orjson
 from pydantic import ValidationError
 
 from shared.codec.record import MAX_VALUE_BYTES, Record, has_unreadable_name
-from shared.messages.fields import IDENTIFIER_PATTERN, SOURCE_PATTERN, Command, EventData, parse_time
+from shared.messages.fields import IDENTIFIER_PATTERN, SOURCE_PATTERN, Command, EventData, Explained, parse_time
 from shared.messages.refusal import DataReason, Refusal, StatusCode
 
 _IDENTIFIER = re.compile(IDENTIFIER_PATTERN.removesuffix("$") + r"\Z")
@@ -41,21 +40,18 @@ _EARLIEST_TIMESTAMP, _LATEST_TIMESTAMP = 0, 7_258_118_400_000  # 1970 to 2200, a
 UNREADABLE_NAME: Final = "The name of a header is not UTF-8; it is shown here with backslashes in the place of its bytes."
 
 
-class UnreadableReason(StrEnum):
+class UnreadableReason(Explained):
     """Why nothing can be made of a record, in order of precedence."""
 
-    #: It has no value.
-    TOMBSTONE = "tombstone"
-    #: It has no key, so it belongs to nobody's order.
-    NO_KEY = "no_key"
-    #: The value is larger than 64 KiB.
-    TOO_LARGE = "too_large"
-    #: The value is not one JSON object in UTF-8.
-    NOT_JSON = "not_json"
-    #: The envelope has no valid id, source, type or specversion; or the name of a header is not UTF-8.
-    INVALID_ENVELOPE = "invalid_envelope"
-    #: This consumer knows no command of that type.
-    UNKNOWN_TYPE = "unknown_type"
+    TOMBSTONE = "tombstone", "It has no value."
+    NO_KEY = "no_key", "It has no key, so it belongs to nobody's order."
+    TOO_LARGE = "too_large", "The value is larger than 64 KiB."
+    NOT_JSON = "not_json", "The value is not one JSON object in UTF-8."
+    INVALID_ENVELOPE = (
+        "invalid_envelope",
+        "The envelope has no valid id, source, type or specversion; or the name of a header is not UTF-8.",
+    )
+    UNKNOWN_TYPE = "unknown_type", "This consumer knows no command of that type."
 
 
 @dataclass(frozen=True, slots=True)

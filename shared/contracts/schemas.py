@@ -2,17 +2,22 @@
 
 import inspect
 import re
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast, get_args
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from shared.messages.fields import Command, EventData, type_of
-from shared.messages.registry import COMMANDS, EVENTS, service_of
+from shared.messages.fields import Command, EventData, StateData, type_of
+from shared.messages.refusal import RefusalReason, Rejected
+from shared.messages.registry import COMMANDS, EVENTS, REGISTRY, STATES, service_of
 
 Schema = dict[str, Any]
+AnyModel = type[Command | EventData | StateData]
+
+#: All messages by type.
+MESSAGES: Final[Mapping[str, AnyModel]] = {**COMMANDS, **EVENTS, **STATES}
 
 #: Where a schema refers to another one, inside an AsyncAPI document.
 REFERENCE_PREFIX: Final = "#/components/schemas/"
@@ -58,16 +63,51 @@ def _as_markdown(text: str) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-def name_of(message: type[Command | EventData]) -> str:
+def name_of(message: AnyModel) -> str:
     """The name of a message's schema."""
     return message.__name__
 
 
+def words_of(message: AnyModel) -> str:
+    """What a message is, for people."""
+    return _as_markdown(inspect.getdoc(message) or "")
+
+
+def reasons_of(refusal: type[Rejected]) -> Sequence[type[RefusalReason]]:
+    """The kinds of reasons of a refusal, in order of precedence."""
+    return get_args(refusal.model_fields["reason"].annotation)[:-1]
+
+
+def topic_of(message: AnyModel) -> str:
+    """Where it lies: the topic's name without the prefix."""
+    if issubclass(message, StateData):
+        (topic,) = (name for messages in REGISTRY for name, state in messages.states.items() if state is message)
+        return topic
+    kind = "commands" if issubclass(message, Command) else "events"
+    return f"{service_of(type_of(message))}.{kind}.v1"
+
+
+def key_of(message: AnyModel) -> str:
+    """The field that the record's key is equal to."""
+    if issubclass(message, Command):
+        return message.key_field
+    if issubclass(message, StateData):
+        return f"{type_of(message).split('.')[1]}_id"
+    causes = causes_of(message)
+    # What is decided about another service's events is about a session.
+    return causes[0].key_field if causes else "doctor_id"
+
+
+def causes_of(event: type[EventData]) -> list[type[Command]]:
+    """The commands that come to this event; those first whose outcome it is."""
+    certain = [command for command in COMMANDS.values() if event in {*command.outcomes, command.rejection}]
+    return certain + [command for command in COMMANDS.values() if event in command.also_causes]
+
+
 def components() -> dict[str, Schema]:
     """The schemas of all messages and of their parts, by name; they refer to each other under ``REFERENCE_PREFIX``."""
-    models = [*COMMANDS.values(), *EVENTS.values()]
     _, found = models_json_schema(
-        [(model, "validation") for model in models], ref_template=REFERENCE_PREFIX + "{model}", schema_generator=_Generator
+        [(model, "validation") for model in MESSAGES.values()], ref_template=REFERENCE_PREFIX + "{model}", schema_generator=_Generator
     )
     return dict(sorted(found["$defs"].items()))
 
@@ -75,11 +115,10 @@ def components() -> dict[str, Schema]:
 def documents() -> dict[str, Schema]:
     """The schema of each message as a document of its own, by type."""
     schemas = components()
-    messages: dict[str, type[Command | EventData]] = {**COMMANDS, **EVENTS}
-    return {type_: _document(type_, messages[type_], schemas) for type_ in sorted(messages)}
+    return {type_: _document(type_, MESSAGES[type_], schemas) for type_ in sorted(MESSAGES)}
 
 
-def _document(type_: str, message: type[Command | EventData], schemas: Mapping[str, Schema]) -> Schema:
+def _document(type_: str, message: AnyModel, schemas: Mapping[str, Schema]) -> Schema:
     used = _used_by(name_of(message), schemas)
     document: Schema = {"$schema": _DIALECT, "$id": f"urn:caremesh:{type_}", "title": type_, **_meta(message)}
     document |= {name: _inside(part) for name, part in schemas[name_of(message)].items() if name != "title"}
@@ -88,13 +127,12 @@ def _document(type_: str, message: type[Command | EventData], schemas: Mapping[s
     return document
 
 
-def _meta(message: type[Command | EventData]) -> Schema:
+def _meta(message: AnyModel) -> Schema:
     """What belongs to the contract and is not said by a schema."""
-    if issubclass(message, EventData):
-        return {"x-topic": f"{service_of(type_of(message))}.events.v1"}
-    return {
-        "x-topic": f"{service_of(message.type)}.commands.v1",
-        "x-key": message.key_field,
+    place = {"x-topic": topic_of(message), "x-key": key_of(message)}
+    if not issubclass(message, Command):
+        return place
+    return place | {
         "x-outcomes": [type_of(event) for event in message.outcomes],
         "x-rejection": type_of(message.rejection),
         "x-also-causes": [type_of(event) for event in message.also_causes],

@@ -9,8 +9,8 @@ from typing import Final
 
 from shared.messages.billing import BILLING_COMMANDS, BILLING_EVENTS, BILLING_STATES
 from shared.messages.booking import BOOKING_COMMANDS, BOOKING_EVENTS, BOOKING_STATES
-from shared.messages.calls import CALLS_COMMANDS, CALLS_EVENTS
-from shared.messages.fields import Command, EventData, StateData
+from shared.messages.calls import CALLS_COMMANDS, CALLS_EVENTS, CALLS_STATES
+from shared.messages.fields import Command, EventData, StateData, type_of
 from shared.messages.notify import NOTIFY_COMMANDS, NOTIFY_EVENTS
 
 
@@ -33,7 +33,7 @@ class ServiceMessages:
 
 REGISTRY: Final = (
     ServiceMessages(service="booking", commands=BOOKING_COMMANDS, events=BOOKING_EVENTS, states=BOOKING_STATES),
-    ServiceMessages(service="calls", commands=CALLS_COMMANDS, events=CALLS_EVENTS),
+    ServiceMessages(service="calls", commands=CALLS_COMMANDS, events=CALLS_EVENTS, states=CALLS_STATES),
     ServiceMessages(service="notify", commands=NOTIFY_COMMANDS, events=NOTIFY_EVENTS),
     ServiceMessages(service="billing", commands=BILLING_COMMANDS, events=BILLING_EVENTS, states=BILLING_STATES),
 )
@@ -42,6 +42,8 @@ REGISTRY: Final = (
 COMMANDS: Final[Mapping[str, type[Command]]] = {type_: command for messages in REGISTRY for type_, command in messages.commands.items()}
 #: All events of all services, by type.
 EVENTS: Final[Mapping[str, type[EventData]]] = {type_: event for messages in REGISTRY for type_, event in messages.events.items()}
+#: What lies in the state topics, by type.
+STATES: Final[Mapping[str, type[StateData]]] = {type_of(state): state for messages in REGISTRY for state in messages.states.values()}
 
 
 def service_of(type_: str) -> str:

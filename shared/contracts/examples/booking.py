@@ -122,6 +122,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "cancellation_reason": "Automatically expired - No doctor response within 24 hours",
     },
     "booking.appointment.expiring.v1": _PENDING | {"time": "2030-01-08T10:00:00Z"},
+    "booking.appointment.state.v1": _CONFIRMED,
     "booking.appointment.rejected.v1": {
         "time": "2030-01-07T12:00:01Z",
         "version": 0,

@@ -30,6 +30,12 @@ class Money(Message):
     """An ISO 4217 code; `XXX` for an amount of 0 that belongs to none."""
 
 
+class PublishedMoney(Money):
+    """An amount of money."""
+
+    model_config = Published.model_config
+
+
 class UnitsHeld(Published):
     """How many units of each modality."""
 
@@ -162,7 +168,7 @@ class SessionUnitEvent(EventData):
     """Where it stands after this event."""
     due_at: UtcTime
     """When it fell due."""
-    earning: Money
+    earning: PublishedMoney
     """What the doctor has earned for it; on `reversed` what was taken back."""
     reason_code: Identifier | None
     """Why it was reversed; null when it was not."""
@@ -227,9 +233,9 @@ class SessionSettled(EventData):
     """How many units were taken and not reversed."""
     units_refused: UnitCount
     """How many were due and not covered by the patient's balance."""
-    earning: Money
+    earning: PublishedMoney
     """What the doctor earned; 0 `XXX` for nothing."""
-    further_earnings: tuple[Money, ...]
+    further_earnings: tuple[PublishedMoney, ...]
     """The same in other currencies, when the units came from subscriptions in several."""
 
 

@@ -11,9 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 import shared.messages
-from shared.messages.fields import Command, EventData, Identifier, type_of
+from shared.messages.fields import Command, EventData, Identifier, StateData, type_of
 from shared.messages.refusal import DataReason, RefusalReason, Rejected
-from shared.messages.registry import COMMANDS, EVENTS, REGISTRY, service_of
+from shared.messages.registry import COMMANDS, EVENTS, REGISTRY, STATES, service_of
 
 MODULES = [import_module(module.name) for module in walk_packages(shared.messages.__path__, "shared.messages.")]
 DESCRIBED = "is published, so it says what it is: a docstring under the field, or under the class"
@@ -58,7 +58,7 @@ def types_in(annotation: Any) -> set[type[Any]]:
     return {inside for argument in get_args(annotation) for inside in types_in(argument)}
 
 
-MESSAGES: list[type[Command | EventData]] = [*COMMANDS.values(), *EVENTS.values()]
+MESSAGES: list[type[Command | EventData | StateData]] = [*COMMANDS.values(), *EVENTS.values(), *STATES.values()]
 MODELS = sorted({model for message in MESSAGES for model in models_inside(message)}, key=lambda model: model.__qualname__)
 
 
@@ -69,6 +69,11 @@ MODELS = sorted({model for message in MESSAGES for model in models_inside(messag
 def test_every_message_is_registered(message: type[Command | EventData]) -> None:
     registered = COMMANDS if issubclass(message, Command) else EVENTS
     assert registered.get(type_of(message)) is message, f"{message.__qualname__} belongs into its service's list, and that into REGISTRY"
+
+
+@pytest.mark.parametrize("state", ours(StateData))
+def test_every_kind_of_state_is_registered(state: type[StateData]) -> None:
+    assert STATES.get(type_of(state)) is state
 
 
 @pytest.mark.parametrize("types", [enum for enum in ours(StrEnum) if enum.__name__.endswith("EventType")])
