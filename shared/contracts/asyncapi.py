@@ -80,7 +80,7 @@ def _channel(topic: Topic, settings: Settings) -> Document:
     configuration["cleanup.policy"] = [configuration["cleanup.policy"]]
     if "retention.ms" in configuration:
         configuration["retention.ms"] = int(configuration["retention.ms"])
-    channel: Document = {
+    return {
         "address": topic.full_name(settings.topic_prefix),
         "description": f"{topic.holds[0].upper()}{topic.holds[1:]}. The prefix `{settings.topic_prefix}`, the partitions and the replicas are settings.",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in models},
@@ -93,9 +93,6 @@ def _channel(topic: Topic, settings: Settings) -> Document:
             }
         },
     }
-    if not models:
-        del channel["messages"]
-    return channel
 
 
 def _message(type_: str, model: AnyModel) -> Document:

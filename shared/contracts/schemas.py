@@ -88,11 +88,12 @@ def topic_of(message: AnyModel) -> str:
 
 
 def key_of(message: AnyModel) -> str:
-    """The field that the record's key is equal to."""
+    """The field, or else the header, that the record's key is equal to."""
     if issubclass(message, Command):
         return message.key_field
     if issubclass(message, StateData):
-        return f"{type_of(message).split('.')[1]}_id"
+        field = f"{type_of(message).split('.')[1]}_id"
+        return field if field in message.model_fields else "ce_subject"
     causes = causes_of(message)
     # What is decided about another service's events is about a session.
     return causes[0].key_field if causes else "doctor_id"

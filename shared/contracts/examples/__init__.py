@@ -102,11 +102,12 @@ def _cause_of(event: type[EventData]) -> type[Command | EventData]:
 
 def _state(state: type[StateData]) -> Example:
     body = dict(DATA[type_of(state)])
+    entity_id = body.pop("ce_subject", None) or body[key_of(state)]
     message = encode_state(
         topic=topic_of(state),
         type_=type_of(state),
         service=service_of(type_of(state)),
-        entity_id=body[key_of(state)],
+        entity_id=entity_id,
         partition_key=body["doctor_id"] if "doctor_id" in body else body["patient_id"],
         version=body.pop("version"),
         time=parse_time(body.pop("time")),

@@ -151,6 +151,14 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "subscription_id": _SUBSCRIPTION_ID,
         "balance": _balance("video", 1, 0, 5),
     },
+    "billing.balance.state.v1": {
+        "ce_subject": "patient-1:video",
+        "time": "2030-01-09T09:10:12Z",
+        "version": 2,
+        "patient_id": "patient-1",
+        "modality": "video",
+        "remaining": 4,
+    },
     "billing.balance.low.v1": _SESSION | {"time": "2030-01-09T09:30:12Z", "version": 4, "remaining": 2, "threshold": 2},
     "billing.balance.exhausted.v1": _SESSION | {"time": "2030-01-09T09:50:12Z", "version": 6},
 }
