@@ -8,8 +8,13 @@ from shared.auditor.core import audit_records
 from shared.auditor.kafka import CannotLookError, audit
 from shared.auditor.records import Position, Record, Scope, Topics
 from shared.auditor.report import Counts, RecordReference, Report, Violation, ViolationKind
+from shared.auditor.services import SERVICES
+
+#: The services that the auditor knows.
+SERVICE_NAMES = tuple(sorted(SERVICES))
 
 __all__ = [
+    "SERVICE_NAMES",
     "CannotLookError",
     "Counts",
     "Position",

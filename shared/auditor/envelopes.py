@@ -6,6 +6,7 @@ Decided from the contract alone. Where the contract is silent (an empty key, JSO
 
 import json
 import re
+from collections.abc import Container
 from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +14,6 @@ import orjson
 
 from shared.auditor.instants import is_time
 from shared.auditor.records import Record
-from shared.auditor.vocabulary import OUTCOME_OF
 
 VALUE_LIMIT_BYTES: Final = 64 * 1024
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
@@ -51,8 +51,13 @@ def is_identifier(value: object) -> bool:
     return isinstance(value, str) and _IDENTIFIER.fullmatch(value) is not None
 
 
-def decode(record: Record) -> Envelope:
-    """The command in this record, binary or structured mode."""
+def decode(record: Record, known_types: Container[str]) -> Envelope:
+    """The command in this record, binary or structured mode.
+
+    Args:
+        record: of a commands topic.
+        known_types: the types of command that its consumer decides.
+    """
     if record.key is None or record.value is None or len(record.value) > VALUE_LIMIT_BYTES:
         return _UNREADABLE
     body, body_is_plain = _parse(record.value)
@@ -63,12 +68,12 @@ def decode(record: Record) -> Envelope:
     content_type = _text(headers.pop("content-type", None)) or ""
     if headers and not content_type.startswith(_STRUCTURED):
         attributes: dict[str, Any] = {name[3:]: _text(value) for name, value in headers.items()}
-        envelope = _judge(attributes, body, content_type)
+        envelope = _judge(attributes, body, content_type, known_types)
         if envelope.readability is Readability.UNREADABLE:
-            return _doubted(_judge(body, body.get("data"), ""))
+            return _doubted(_judge(body, body.get("data"), "", known_types))
         doubtful = _is_complete(body) or len(headers) != sum(name.startswith("ce_") for name, _ in record.headers)
     else:
-        envelope = _judge(body, body.get("data"), str(body.get("datacontenttype") or ""))
+        envelope = _judge(body, body.get("data"), str(body.get("datacontenttype") or ""), known_types)
         doubtful = bool(headers) or not isinstance(body.get("data"), dict)
     if not body_is_plain or doubtful or not _is_plain_key(record.key):
         return _doubted(envelope)
@@ -84,12 +89,12 @@ def canonical(data: object) -> bytes | None:
         return None
 
 
-def _judge(attributes: dict[str, Any], data: object, content_type: str) -> Envelope:
+def _judge(attributes: dict[str, Any], data: object, content_type: str, known_types: Container[str]) -> Envelope:
     """The envelope that these CloudEvents attributes make."""
     if attributes.get("specversion") != "1.0" or not is_identifier(attributes.get("id")):
         return _UNREADABLE
     source, kind = attributes.get("source"), attributes.get("type")
-    if not isinstance(source, str) or not _URI_REFERENCE.fullmatch(source) or not isinstance(kind, str) or kind not in OUTCOME_OF:
+    if not isinstance(source, str) or not _URI_REFERENCE.fullmatch(source) or not isinstance(kind, str) or kind not in known_types:
         return _UNREADABLE
     envelope = Envelope(Readability.READABLE, source, attributes["id"], kind, data)
     time = attributes.get("time")

@@ -1,137 +1,62 @@
-"""What the auditor remembers: each record reduced to what the checks compare, a few hundred bytes of it.
-
-Entries are named tuples: quick to make, and the garbage collector stops looking at tuples of plain values. Texts that recur are interned.
-"""
+"""Everything that was read, and the indexes that the checks share: one history for each service, and the mesh that they make."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import NamedTuple
 
 from shared.auditor.envelopes import Readability
+from shared.auditor.facts import Command, DeadLetter, Event, Notification
 from shared.auditor.records import Scope, Topics
 from shared.auditor.report import Findings, RecordReference
-from shared.auditor.vocabulary import CHANGES
+from shared.auditor.words import ServiceWords
 
-
-class Oversize(NamedTuple):
-    """What is kept of a record that a dead letter must cut."""
-
-    value_head: bytes
-    """A digest of the value's beginning."""
-    value_sha256: str
-    value_bytes: int
-    value_is_cut: bool
-    names_are_cut: bool
-    """Whether key and headers together are over their limit."""
-
-
-class Command(NamedTuple):
-    """One record of the commands topic."""
-
-    partition: int
-    offset: int
-    log_time_us: int
-    readability: Readability
-    identity: str
-    """Source, a line feed, id; empty if unreadable."""
-    type: str
-    key: str | None
-    body_digest: bytes
-    """Of type and canonical data: what two copies must agree in."""
-    raw_digest: bytes
-    """Of key, value and headers: what a dead letter must keep."""
-    appointment_id: str | None
-    patient_id: str | None
-    key_is_wrong: bool
-    """Whether the body names another doctor than the key."""
-    oversize: Oversize | None
-
-
-class Event(NamedTuple):
-    """One event, without its copies."""
-
-    id: str
-    type: str
-    partition: int
-    offset: int
-    digest: bytes
-    doctor_id: str
-    patient_id: str | None
-    appointment_id: str | None
-    time_us: int
-    status: str | None
-    starts_us: int
-    proposed_starts_us: int | None
-    duration_minutes: int
-    expires_us: int | None
-    cancelled_by: str | None
-    version: int
-    decision_index: int
-    decided_us: int
-    identity: str
-    command_type: str
-    decision_partition: int
-    decision_offset: int
-    status_code: int | None
-    reason: str | None
-    conflict_id: str | None
-
-    @property
-    def position(self) -> tuple[int, int, int]:
-        """Where the log decided it: partition, offset, index."""
-        return (self.decision_partition, self.decision_offset, self.decision_index)
-
-
-class DeadLetter(NamedTuple):
-    """One dead letter, without its copies."""
-
-    id: str
-    partition: int
-    offset: int
-    digest: bytes
-    original_partition: int
-    original_offset: int
-    reason: str
-    raw_digest: bytes
-    value_head: bytes
-    texts: frozenset[str]
-    """The texts in which a cut value's SHA-256 and length may stand; empty if the original could not need a cut."""
-
-
-class Notification(NamedTuple):
-    """One notification request of booking's, without its copies."""
-
-    id: str
-    partition: int
-    offset: int
-    digest: bytes
-    recipient_id: str
-    template: str
-    priority: str
-    cause: str
-    """The ``ce_id`` of the event."""
+#: A kind of entity, and the id of one.
+Entity = tuple[str, str]
 
 
 class History:
-    """Everything that was read, and the indexes that the checks share."""
+    """What was read of one service."""
 
-    def __init__(self, scope: Scope) -> None:
-        """An empty history of a mesh within this scope."""
+    def __init__(self, words: ServiceWords, scope: Scope, findings: Findings, others: Mapping[str, "History"]) -> None:
+        """An empty history of a service.
+
+        Args:
+            words: how it speaks.
+            scope: what is known beside the records.
+            findings: where the checks note what they find.
+            others: the histories of all services by name, this one included, once they are there.
+        """
+        self.words = words
         self.scope = scope
-        self.topics = Topics.of(scope.prefix)
+        self.findings = findings
+        self.others = others
+        self.topics = Topics.of(scope.prefix, words.name)
         self.commands: defaultdict[int, dict[int, Command]] = defaultdict(dict)
         """Partition → offset → command."""
         self.events: dict[str, Event] = {}
+        self.unusable_events: set[tuple[int, int]] = set()
+        """Where records lie on the events topic that are no event of this service."""
         self.dead_letters: dict[str, DeadLetter] = {}
+        self.event_dead_letters: dict[str, DeadLetter] = {}
         self.notifications: dict[str, Notification] = {}
         self.copies: Counter[str] = Counter()
         """Topic → records that were copies."""
         self.events_of_unknown_type = 0
+        topics = {*self.topics.all, self.topics.notifications}
+        self.unseen = {place for place in scope.acknowledged if place[0] in topics}
+        """Acknowledged positions on the service's topics that were not read."""
+        # What the checks count.
         self.misrouted_commands = 0
-        self.unseen: set[tuple[str, int, int]] = set(scope.acknowledged)
-        """Acknowledged positions that were not read."""
-        self.findings = Findings()
+        self.overdue = 0
+        self.in_flight_commands = 0
+        """Records that no consumer has committed and that have no outcome yet."""
+        self.in_flight_notifications = 0
+        """Notification requests still to come, for events that the processor has not committed."""
+
+    @property
+    def name(self) -> str:
+        """The service's."""
+        return self.words.name
 
     def all_commands(self) -> Iterable[Command]:
         """Every record of the commands topic, in log order of each partition."""
@@ -160,15 +85,19 @@ class History:
         return decisions
 
     @cached_property
-    def appointments(self) -> dict[str, list[Event]]:
-        """Appointment → the events that changed it, by version."""
-        appointments: dict[str, list[Event]] = {}
+    def entities(self) -> dict[Entity, list[Event]]:
+        """Entity → the events that changed it, by version."""
+        entities: dict[Entity, list[Event]] = {}
         for event in self.events.values():
-            if event.type in CHANGES and event.appointment_id is not None:
-                appointments.setdefault(event.appointment_id, []).append(event)
-        for events in appointments.values():
+            if event.entity_id is not None and self.words.change(event) is not None:
+                entities.setdefault((event.entity, event.entity_id), []).append(event)
+        for events in entities.values():
             events.sort(key=lambda event: (event.version, event.position))
-        return appointments
+        return entities
+
+    def entities_of(self, kind: str) -> Iterable[tuple[str, list[Event]]]:
+        """The ids of a kind of entity, with the events that changed each, by version."""
+        return ((identifier, changes) for (entity, identifier), changes in self.entities.items() if entity == kind)
 
     @cached_property
     def dead_letters_by_position(self) -> dict[tuple[int, int], list[DeadLetter]]:
@@ -179,38 +108,53 @@ class History:
         return letters
 
     @cached_property
-    def doctors_in_flight(self) -> frozenset[str]:
-        """Doctors of whom a command is not committed: of their appointments some events may be still to come."""
-        if self.scope.decided_offsets is None:
-            return frozenset()
-        return frozenset(command.key for command in self.all_commands() if command.key is not None and not self.is_decided(command))
+    def _ids_in_flight(self) -> frozenset[str]:
+        named: set[str] = set()
+        if self.name in self.scope.committed:
+            for command in self.all_commands():
+                if not self.is_decided(command):
+                    named |= {name for name in (command.key, command.patient_id) if name is not None}
+            for heard in self.words.hears & self.others.keys():
+                for event in self.others[heard].events.values():
+                    if not self.has_heard(self.others[heard], event):
+                        named |= {name for name in (event.key, event.patient_id) if name is not None}
+        return frozenset(named)
+
+    def is_in_flight(self, event: Event) -> bool:
+        """Whether somebody has a record that is not decided yet: of what is theirs some events may be still to come."""
+        return event.key in self._ids_in_flight
 
     def is_decided(self, command: Command) -> bool:
         """Whether the command's consumer has committed it, so that its outcome must be there."""
-        return self.scope.is_decided(command.partition, command.offset)
+        return self.scope.is_committed(self.name, self.topics.commands, command.partition, command.offset)
+
+    def has_heard(self, other: "History", event: Event) -> bool:
+        """Whether this service has committed another's event."""
+        return self.scope.is_committed(self.name, other.topics.events, event.partition, event.offset)
+
+    def is_noticed(self, event: Event) -> bool:
+        """Whether the event's processor has committed it, so that who must be told of it is told."""
+        return self.scope.is_committed(f"{self.name}-processor", self.topics.events, event.partition, event.offset)
 
     def deciding_command(self, event: Event) -> Command | None:
-        """The record that the event says decided it."""
+        """The record that the event says decided it, if that was a command."""
+        if event.decision_topic != self.topics.commands:
+            return None
         return self.commands[event.decision_partition].get(event.decision_offset)
 
     def of_command(self, command: Command) -> RecordReference:
         """The command as a proof."""
-        return RecordReference(
-            self.topics.commands,
-            command.partition,
-            command.offset,
-            command.key,
-            command.identity.rpartition("\n")[2] or None,
-            command.appointment_id,
-        )
+        identifier = command.identity.rpartition("\n")[2] or None
+        return RecordReference(self.topics.commands, command.partition, command.offset, command.key, identifier, command.entity_id)
 
     def of_event(self, event: Event) -> RecordReference:
         """The event as a proof."""
-        return RecordReference(self.topics.events, event.partition, event.offset, event.doctor_id, event.id, event.appointment_id)
+        return RecordReference(self.topics.events, event.partition, event.offset, event.key, event.id, event.entity_id)
 
     def of_dead_letter(self, letter: DeadLetter) -> RecordReference:
         """The dead letter as a proof."""
-        return RecordReference(self.topics.dead_letters, letter.partition, letter.offset, None, letter.id)
+        topic = self.topics.dead_letters if letter.id in self.dead_letters else self.topics.event_dead_letters
+        return RecordReference(topic, letter.partition, letter.offset, None, letter.id)
 
     def of_notification(self, notification: Notification) -> RecordReference:
         """The notification request as a proof."""

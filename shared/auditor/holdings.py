@@ -1,16 +1,15 @@
 """Who held which time, and when: pure, and the heart of the audit.
 
-Two axes must not be confused. A *slot* is the interval that an appointment occupies, [starts, ends). A *holding* is a slot between the
-event that took it and what let it go: that is history.
+Two axes must not be confused. A *slot* is the interval that an entity occupies, [starts, ends). A *holding* is a slot between the event
+that took it and what let it go: that is history.
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from shared.auditor.history import Event
-from shared.auditor.instants import MICROSECONDS_PER_MINUTE, NEVER_US
-from shared.auditor.vocabulary import HOLDING
+from shared.auditor.facts import Event
+from shared.auditor.instants import NEVER_US
 
 _HELD_FOR_EVER: Final = NEVER_US
 
@@ -49,21 +48,20 @@ class Slot(NamedTuple):
     ends_us: int
 
 
+#: What an entity holds after an event.
+SlotsOf = Callable[[Event], tuple[Slot, ...]]
 #: The order of history on an axis: a holding → the moments between which it may be in the book.
 Span = Callable[[Holding], tuple[int, int]]
 
 
-def slots_of(event: Event) -> tuple[Slot, ...]:
-    """The intervals that an entity holds after this event: of a proposal the old and the proposed one."""
-    if event.status not in HOLDING:
-        return ()
-    length_us = event.duration_minutes * MICROSECONDS_PER_MINUTE
-    starts = {event.starts_us} if event.proposed_starts_us is None else {event.starts_us, event.proposed_starts_us}
-    return tuple(Slot(start, start + length_us) for start in sorted(starts))
+def holdings_of(entity_id: str, changes: Sequence[Event], slots_of: SlotsOf) -> Iterator[Holding]:
+    """The holdings of one entity.
 
-
-def holdings_of(entity_id: str, changes: Sequence[Event]) -> Iterator[Holding]:
-    """The holdings of one entity, from the events that changed it, by version."""
+    Args:
+        entity_id: unique among all that are compared.
+        changes: the events that changed it, by version.
+        slots_of: what it holds after an event.
+    """
     held: dict[Slot, Event] = {}
     previous: Event | None = None
     for event in changes:
@@ -78,7 +76,7 @@ def holdings_of(entity_id: str, changes: Sequence[Event]) -> Iterator[Holding]:
 
 
 def _holding(entity_id: str, slot: Slot, taker: Event, releaser: Event | None, last: Event | None) -> Holding:
-    lapses_us = None if last is None else last.expires_us
+    lapses_us = None if last is None else last.deadline_us
     released = None if releaser is None else _point(releaser)
     return Holding(entity_id, slot.starts_us, slot.ends_us, _point(taker), released, lapses_us, taker)
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -17,7 +17,7 @@ from aiokafka.errors import (
 
 from shared import lenient_records
 from shared.auditor.core import Audit
-from shared.auditor.records import Record, Scope, Topics
+from shared.auditor.records import Record, Scope
 from shared.auditor.report import Report
 
 _POLL_RECORDS: Final = 5_000
@@ -40,18 +40,20 @@ async def audit(
     client_options: Mapping[str, object],
     prefix: str,
     *,
+    services: Collection[str] | None = None,
     acknowledged: Collection[tuple[str, int, int]] = (),
+    text_sessions_per_doctor: int = 1,
     wait_seconds: float = 0,
-    demand_everything: bool = False,
 ) -> Report:
-    """Read a mesh's booking topics up to their ends of now, and audit them.
+    """Read a mesh's topics up to their ends of now, and audit them.
 
     Args:
         client_options: keyword arguments for aiokafka clients: where the brokers are, and how to be let in.
         prefix: of the mesh's topics and groups.
+        services: whose topics; None: all that the auditor knows.
         acknowledged: (topic, partition, offset) that Kafka acknowledged to producers; each must still be there.
+        text_sessions_per_doctor: as many active text sessions as a doctor may have at once.
         wait_seconds: wait so long at the most until the mesh has committed all that lies in its topics.
-        demand_everything: demand every outcome and notification whatever is committed; nothing is in flight then.
 
     Raises:
         CannotLookError: Kafka cannot be reached, or the mesh's topics are not there.
@@ -66,21 +68,20 @@ async def audit(
         max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
     )
     admin = AIOKafkaAdminClient(**options)
+    scope = Scope(prefix=prefix, services=services, acknowledged=acknowledged, text_sessions_per_doctor=text_sessions_per_doctor)
     try:
         await consumer.start()
         await admin.start()
-        reader = _Reader(consumer, admin, Topics.of(prefix), prefix)
+        reader = _Reader(consumer, admin, scope)
         partitions = await reader.partitions()
         await reader.wait_until_idle(partitions, wait_seconds)
         snapshot = await reader.snapshot(partitions)
         audit = Audit(
-            Scope(
-                prefix=prefix,
+            replace(
+                scope,
                 partition_counts={topic: len(numbers) for topic, numbers in partitions.items()},
                 beginnings={(place.topic, place.partition): offset for place, offset in snapshot.beginnings.items()},
-                decided_offsets=None if demand_everything else snapshot.decided,
-                noticed_offsets=None if demand_everything else snapshot.noticed,
-                acknowledged=acknowledged,
+                committed=snapshot.committed,
             )
         )
         await reader.read(audit, snapshot)
@@ -93,22 +94,29 @@ async def audit(
     return audit.conclude()
 
 
+#: (topic, partition) → what a group has committed of it.
+_Committed = Mapping[tuple[str, int], int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Snapshot:
     """What there is to read, and up to where the mesh had come before."""
 
     beginnings: Mapping[TopicPartition, int]
     ends: Mapping[TopicPartition, int]
-    decided: Mapping[int, int]
-    noticed: Mapping[int, int]
+    committed: Mapping[str, _Committed]
 
 
-@dataclass(frozen=True, slots=True)
 class _Reader:
-    consumer: AIOKafkaConsumer
-    admin: AIOKafkaAdminClient
-    topics: Topics
-    prefix: str
+    """Reads the topics of one mesh."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, scope: Scope) -> None:
+        self._consumer = consumer
+        self._admin = admin
+        self._prefix = scope.prefix
+        empty = Audit(scope)
+        self._topics = empty.topics
+        self._groups = empty.groups
 
     async def partitions(self) -> dict[str, list[TopicPartition]]:
         """The partitions of every topic.
@@ -116,39 +124,42 @@ class _Reader:
         Raises:
             CannotLookError: a topic is not there. Asking for all topics creates none.
         """
-        existing = await self.admin.list_topics()
-        missing = [topic for topic in self.topics.all if topic not in existing]
+        existing = await self._admin.list_topics()
+        missing = [topic for topic in self._topics if topic not in existing]
         if missing:
             message = f"These topics are not there: {', '.join(missing)}. Is the prefix right, and were they created?"
             raise CannotLookError(message)
-        described = await self.admin.describe_topics(list(self.topics.all))
+        described = await self._admin.describe_topics(self._topics)
         places = {topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"]) for topic in described}
-        unknown = [topic for topic in self.topics.all if not places.get(topic)]
+        unknown = [topic for topic in self._topics if not places.get(topic)]
         if unknown:
             message = f"Kafka does not tell the partitions of these topics: {', '.join(unknown)}. May this client describe them?"
             raise CannotLookError(message)
-        return {topic: [TopicPartition(topic, number) for number in places[topic]] for topic in self.topics.all}
+        return {topic: [TopicPartition(topic, number) for number in places[topic]] for topic in self._topics}
 
     async def wait_until_idle(self, partitions: Mapping[str, list[TopicPartition]], wait_seconds: float) -> None:
-        """Return when both groups have committed all that lies in their topics, or when the time is up."""
+        """Return when all groups have committed all that lies in their topics, or when the time is up."""
         until = time.monotonic() + wait_seconds
         while time.monotonic() < until:
             # The ends after the commits: an event that was published in between counts as not yet read.
-            decided, noticed = await self._committed()
-            events = await self.consumer.end_offsets(partitions[self.topics.events])
-            commands = await self.consumer.end_offsets(partitions[self.topics.commands])
-            if _is_reached(commands, decided) and _is_reached(events, noticed):
+            committed = await self._committed()
+            ends = await self._ends(partitions)
+            if all(_is_reached(ends, committed[group], topics) for group, topics in self._groups.items()):
                 return
             await asyncio.sleep(_WAIT_STEP_SECONDS)
 
     async def snapshot(self, partitions: Mapping[str, list[TopicPartition]]) -> _Snapshot:
         """Look up to where to read: effects before their causes, so that whatever is read has its cause read too."""
-        decided, noticed = await self._committed()
+        committed = await self._committed()
+        ends = await self._ends(partitions)
+        beginnings = await self._consumer.beginning_offsets(list(ends))
+        return _Snapshot(beginnings=beginnings, ends=ends, committed=committed)
+
+    async def _ends(self, partitions: Mapping[str, list[TopicPartition]]) -> dict[TopicPartition, int]:
         ends: dict[TopicPartition, int] = {}
-        for topic in (self.topics.notifications, self.topics.dead_letters, self.topics.events, self.topics.commands):
-            ends |= await self.consumer.end_offsets(partitions[topic])
-        beginnings = await self.consumer.beginning_offsets(list(ends))
-        return _Snapshot(beginnings=beginnings, ends=ends, decided=decided, noticed=noticed)
+        for topic in self._topics:
+            ends |= await self._consumer.end_offsets(partitions[topic])
+        return ends
 
     async def read(self, audit: Audit, snapshot: _Snapshot) -> None:
         """Hand every record of the snapshot to the audit.
@@ -159,12 +170,12 @@ class _Reader:
         left = {place for place, end in snapshot.ends.items() if snapshot.beginnings.get(place, 0) < end}
         if not left:
             return
-        self.consumer.assign(sorted(left))
+        self._consumer.assign(sorted(left))
         for place in left:
-            self.consumer.seek(place, snapshot.beginnings.get(place, 0))
+            self._consumer.seek(place, snapshot.beginnings.get(place, 0))
         heard = time.monotonic()
         while left:
-            batches = await self.consumer.getmany(*left, timeout_ms=_POLL_TIMEOUT_MILLISECONDS, max_records=_POLL_RECORDS)
+            batches = await self._consumer.getmany(*left, timeout_ms=_POLL_TIMEOUT_MILLISECONDS, max_records=_POLL_RECORDS)
             for place, records in batches.items():
                 end = snapshot.ends[place]
                 for record in records:
@@ -180,35 +191,33 @@ class _Reader:
                                 tuple(record.headers),
                             )
                         )
-            done = {place for place in left if await self.consumer.position(place) >= snapshot.ends[place]}
+            done = {place for place in left if await self._consumer.position(place) >= snapshot.ends[place]}
             left -= done
             if done:
-                self.consumer.pause(*done)
+                self._consumer.pause(*done)
             if batches or done:
                 heard = time.monotonic()
             elif time.monotonic() - heard > _SILENCE_SECONDS:
                 message = f"Kafka gave nothing for {_SILENCE_SECONDS:g} s, and {len(left)} partitions are not read to their ends."
                 raise CannotLookError(message)
 
-    async def _committed(self) -> tuple[dict[int, int], dict[int, int]]:
-        """Up to where the commands are decided, and up to where the events are told."""
-        decided = await self._committed_by(f"{self.prefix}-booking", self.topics.commands)
-        noticed = await self._committed_by(f"{self.prefix}-booking-processor", self.topics.events)
-        return decided, noticed
+    async def _committed(self) -> dict[str, _Committed]:
+        """Up to where the commands are decided, the events of others heard, and the own events told."""
+        return {group: await self._committed_by(f"{self._prefix}-{group}") for group in self._groups}
 
-    async def _committed_by(self, group: str, topic: str) -> dict[int, int]:
+    async def _committed_by(self, group: str) -> _Committed:
         until = time.monotonic() + _COORDINATOR_PATIENCE_SECONDS
         while True:
             try:
-                committed = await self.admin.list_consumer_group_offsets(group)
+                committed = await self._admin.list_consumer_group_offsets(group)
             except _COORDINATOR_IS_COMING:
                 if time.monotonic() > until:
                     raise
                 await asyncio.sleep(_WAIT_STEP_SECONDS)
             else:
-                return {place.partition: entry.offset for place, entry in committed.items() if place.topic == topic and entry.offset >= 0}
+                return {(place.topic, place.partition): entry.offset for place, entry in committed.items() if entry.offset >= 0}
 
 
-def _is_reached(ends: Mapping[TopicPartition, int], committed: Mapping[int, int]) -> bool:
+def _is_reached(ends: Mapping[TopicPartition, int], committed: _Committed, topics: Collection[str]) -> bool:
     # What no record was ever written to needs no commit.
-    return all(committed.get(place.partition, 0) >= end for place, end in ends.items())
+    return all(committed.get((place.topic, place.partition), 0) >= end for place, end in ends.items() if place.topic in topics)

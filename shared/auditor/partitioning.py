@@ -10,6 +10,7 @@ _SHIFT: Final = 24
 _WORD_BYTES: Final = 4
 
 
+@lru_cache(maxsize=65_536)
 def murmur2(data: bytes) -> int:
     """Murmur2 of 32 bits with the seed that Kafka uses, as an unsigned number."""
     length = len(data)
@@ -26,7 +27,11 @@ def murmur2(data: bytes) -> int:
     return value ^ value >> 15
 
 
-@lru_cache(maxsize=65_536)
+def place_of(hashed: int, partition_count: int) -> int:
+    """The partition on which a key with this murmur2 belongs."""
+    return (hashed & 0x7FFFFFFF) % partition_count
+
+
 def partition_of(key: bytes, partition_count: int) -> int:
     """The partition on which a record with this key belongs."""
-    return (murmur2(key) & 0x7FFFFFFF) % partition_count
+    return place_of(murmur2(key), partition_count)

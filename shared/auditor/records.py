@@ -31,23 +31,27 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The four topics of the booking service, by what they hold."""
+    """The topics of one service, by what they hold."""
 
     commands: str
     events: str
     dead_letters: str
+    """Of its commands."""
+    event_dead_letters: str
+    """Of its events: what those who read them set aside."""
     notifications: str
+    """The requests of all services."""
 
     @classmethod
-    def of(cls, prefix: str) -> "Topics":
-        """The topics of the mesh with this prefix."""
-        commands = f"{prefix}.booking.commands.v1"
-        return cls(commands, f"{prefix}.booking.events.v1", f"{commands}.dlq", f"{prefix}.notify.commands.v1")
+    def of(cls, prefix: str, service: str) -> "Topics":
+        """The topics of a service in the mesh with this prefix."""
+        commands, events = f"{prefix}.{service}.commands.v1", f"{prefix}.{service}.events.v1"
+        return cls(commands, events, f"{commands}.dlq", f"{events}.dlq", f"{prefix}.notify.commands.v1")
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every topic that is read."""
-        return (self.commands, self.events, self.dead_letters, self.notifications)
+        """The service's own topics: effects before their causes."""
+        return (self.event_dead_letters, self.dead_letters, self.events, self.commands)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,24 +59,26 @@ class Scope:
     """What is known of the topics beside their records; it bounds what may be demanded of them."""
 
     prefix: str = "telemed"
+    services: Collection[str] | None = None
+    """The services whose topics are judged; None: all that the auditor knows."""
     partition_counts: Mapping[str, int] = field(default_factory=dict)
     """Topic → number of partitions; a topic that is missing here has its partitioning unchecked."""
     beginnings: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """(topic, partition) → first offset that retention has left; 0 where missing."""
-    decided_offsets: Mapping[int, int] | None = None
-    """Partition of the commands topic → offset below which outcomes are demanded. None: of all. A missing partition: none of it."""
-    noticed_offsets: Mapping[int, int] | None = None
-    """Partition of the events topic → offset below which notification requests are demanded. None: of all."""
+    committed: Mapping[str, Mapping[tuple[str, int], int]] = field(default_factory=dict)
+    """Group, without the prefix → (topic, partition) → the offset below which it has done all; nothing of a place that is missing.
+
+    Of a group that is missing altogether, everything: so all that it owes is demanded.
+    """
     acknowledged: Collection[tuple[str, int, int]] = ()
     """Positions (topic, partition, offset) that Kafka acknowledged to a producer."""
+    text_sessions_per_doctor: int = 1
+    """As many active text sessions as a doctor may have at once."""
 
-    def is_decided(self, partition: int, offset: int) -> bool:
-        """Whether the commands up to this one were committed by their consumer."""
-        return self.decided_offsets is None or offset < self.decided_offsets.get(partition, 0)
-
-    def is_noticed(self, partition: int, offset: int) -> bool:
-        """Whether the events up to this one were committed by the processor that sends the notices."""
-        return self.noticed_offsets is None or offset < self.noticed_offsets.get(partition, 0)
+    def is_committed(self, group: str, topic: str, partition: int, offset: int) -> bool:
+        """Whether a group, named without the prefix, has committed this record."""
+        committed = self.committed.get(group)
+        return committed is None or offset < committed.get((topic, partition), 0)
 
     def beginning(self, topic: str, partition: int) -> int:
         """The first offset that retention has left."""

@@ -17,6 +17,8 @@ class ViolationKind(StrEnum):
     DOCTOR_OVERLAP = "doctor_overlap"
     #: Two appointments of one patient held overlapping intervals at the same moment.
     PATIENT_OVERLAP = "patient_overlap"
+    #: An appointment held a part of its doctor's time off.
+    TIME_OFF_OVERLAP = "time_off_overlap"
 
     #: A readable command that its consumer committed has no outcome.
     MISSING_OUTCOME = "missing_outcome"
@@ -32,7 +34,7 @@ class ViolationKind(StrEnum):
     COPIES_DIFFER = "copies_differ"
     #: An event's value or headers break the contract.
     MALFORMED_EVENT = "malformed_event"
-    #: An event does not lie on the murmur2 partition of its key.
+    #: An event or a notification request does not lie on the murmur2 partition of its key, nor did it ever.
     WRONG_PARTITION = "wrong_partition"
     #: Kafka acknowledged a record that is no longer there.
     ACKNOWLEDGED_RECORD_VANISHED = "acknowledged_record_vanished"
@@ -66,16 +68,22 @@ class ViolationKind(StrEnum):
     #: A notification request's key, headers or priority break the contract.
     MALFORMED_NOTIFICATION = "malformed_notification"
 
-    #: A change of status that the rules do not know, or of an appointment that was closed.
+    #: A change that the rules do not know, or of an entity that was closed.
     ILLEGAL_TRANSITION = "illegal_transition"
-    #: An answer was accepted after the appointment's deadline.
+    #: Something happened to an entity after its deadline, when it was over.
     AFTER_DEADLINE = "after_deadline"
-    #: An appointment expired before its deadline.
+    #: Something that has to wait for its time, such as an expiry or a no-show, came before it.
     BEFORE_DEADLINE = "before_deadline"
+    #: What fell due was left while the sweeps closed what fell due long after it.
+    OVERDUE = "overdue"
+    #: A change was made by somebody who may not make it.
+    NOT_A_PARTY = "not_a_party"
     #: An event's time is not the append time of its command.
     WRONG_BUSINESS_TIME = "wrong_business_time"
     #: Outcomes contradict the order of the commands in their partition.
     OUT_OF_LOG_ORDER = "out_of_log_order"
+    #: A refusal names something that did not stand in the way.
+    UNFOUNDED_REFUSAL = "unfounded_refusal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How much was looked at. Copies are not counted as what they are copies of."""
+    """How much was looked at of one service. Copies are not counted as what they are copies of."""
 
     commands: int
     """Command identities that are readable."""
@@ -110,8 +118,6 @@ class Counts:
     unreadable_commands: int
     misrouted_commands: int
     """Commands that do not lie on the partition of their key: decided safely, but outside their doctor's order."""
-    acknowledged: int
-    """Positions given by producers and looked for."""
     events: int
     event_copies: int
     events_of_unknown_type: int
@@ -119,10 +125,14 @@ class Counts:
     """Event type → commands that ended so."""
     refusals: Mapping[str, int]
     """Reason → commands refused for it."""
-    appointments: Mapping[str, int]
-    """Status → appointments that are in it now."""
+    entities: Mapping[str, Mapping[str, int]]
+    """Kind of entity → status → how many are in it now."""
+    overdue: int
+    """Entities whose deadline had passed when the newest command came, and that nobody has closed yet."""
     dead_letters: int
     dead_letter_copies: int
+    event_dead_letters: int
+    """Events that a reader of this service's events has set aside."""
     notifications: int
     notification_copies: int
     in_flight_commands: int
@@ -138,7 +148,10 @@ class Report:
     ``violations`` holds at most `PROOFS_PER_KIND` of a kind; ``totals`` counts them all.
     """
 
-    counts: Counts
+    counts: Mapping[str, Counts]
+    """By service."""
+    acknowledged: int
+    """Positions given by producers and looked for."""
     violations: tuple[Violation, ...]
     totals: Mapping[ViolationKind, int]
 
@@ -146,6 +159,16 @@ class Report:
     def passed(self) -> bool:
         """Whether no promise was broken."""
         return not self.totals
+
+    @property
+    def commands(self) -> int:
+        """Command identities of all services."""
+        return sum(counts.commands for counts in self.counts.values())
+
+    @property
+    def in_flight(self) -> int:
+        """What is still under way in all services."""
+        return sum(counts.in_flight_commands + counts.in_flight_notifications for counts in self.counts.values())
 
     def kinds(self) -> frozenset[ViolationKind]:
         """The kinds of promises that were broken."""
@@ -155,7 +178,8 @@ class Report:
         """The report as plain JSON data."""
         return {
             "passed": self.passed,
-            "counts": asdict(self.counts),
+            "counts": {service: asdict(counts) for service, counts in self.counts.items()},
+            "acknowledged": self.acknowledged,
             "totals": {kind.value: count for kind, count in self.totals.items()},
             "violations": [asdict(violation) for violation in self.violations],
         }
@@ -167,8 +191,6 @@ class Findings:
 
     violations: list[Violation] = field(default_factory=list)
     totals: Counter[ViolationKind] = field(default_factory=Counter)
-    in_flight_commands: int = 0
-    in_flight_notifications: int = 0
 
     def add(self, kind: ViolationKind, sentence: str, *records: RecordReference) -> None:
         """Note a violation; beyond `PROOFS_PER_KIND` of its kind it is only counted."""

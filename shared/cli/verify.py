@@ -1,21 +1,39 @@
 """``caremesh verify``: audit a mesh from its topics alone, and print what proves a broken promise."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from shared.auditor import CannotLookError, RecordReference, Report, audit
+from shared.auditor import SERVICE_NAMES, CannotLookError, RecordReference, Report, audit
 from shared.cli.exits import Exit
 from shared.cli.reaching import CannotError, kafka_settings, reaching_kafka, told
 from shared.cli.terminal import line_console, print_json, table_console
 from shared.kafka_client import client_options
 
 
+def _known(services: list[str] | None) -> list[str] | None:
+    unknown = sorted({*(services or ())} - {*SERVICE_NAMES})
+    if unknown:
+        message = f"{', '.join(unknown)} is none of {', '.join(SERVICE_NAMES)}."
+        raise typer.BadParameter(message)
+    return services or None
+
+
 def verify(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    services: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--service",
+            metavar="SERVICE",
+            callback=_known,
+            help="Look at this service's topics alone; may be given several times. All by default.",
+        ),
+    ] = None,
     wait_seconds: Annotated[
         float,
         typer.Option("--wait", min=0, metavar="SECONDS", help="First wait so long at the most until the mesh has nothing left to do."),
@@ -35,7 +53,15 @@ def verify(
         settings = kafka_settings()
         try:
             with reaching_kafka(settings):
-                report = asyncio.run(audit(client_options(settings), settings.topic_prefix, wait_seconds=wait_seconds))
+                report = asyncio.run(
+                    audit(
+                        client_options(settings),
+                        settings.topic_prefix,
+                        services=services,
+                        text_sessions_per_doctor=settings.text_sessions_per_doctor,
+                        wait_seconds=wait_seconds,
+                    )
+                )
         except CannotLookError as error:
             message = f"Kafka at {settings.kafka_bootstrap_servers} is not to be reached, or cannot be read whole. {error}"
             raise CannotError(message) from error
@@ -49,17 +75,13 @@ def verify(
 def _print(report: Report) -> None:
     """The counts, then every violation with the records that prove it."""
     output, lines = table_console(), line_console()
-    counts = Table("looked at", "count")
-    for name, count in report.as_dict()["counts"].items():
-        if isinstance(count, dict):
-            for part, number in count.items():
-                counts.add_row(f"{name.replace('_', ' ')}: {part}", str(number))
-        else:
-            counts.add_row(name.replace("_", " "), str(count))
-    output.print(counts)
+    for service, found in report.as_dict()["counts"].items():
+        counts = Table(f"looked at of {service}", "count")
+        for name, number in _flat(found):
+            counts.add_row(name, str(number))
+        output.print(counts)
     if report.passed:
-        under_way = report.counts.in_flight_commands + report.counts.in_flight_notifications
-        more = f" {under_way} are still under way: `--wait SECONDS` waits for them." if under_way else ""
+        more = f" {report.in_flight} are still under way: `--wait SECONDS` waits for them." if report.in_flight else ""
         lines.print(f"Every promise was kept.{more}", style="green", markup=False)
         return
     proofs = Table("broken promise", "what happened", "proof", show_lines=True)
@@ -70,6 +92,17 @@ def _print(report: Report) -> None:
         shown = sum(violation.kind is kind for violation in report.violations)
         more = f" ({shown} of them shown)" if shown < total else ""
         lines.print(f"{kind}: {total}{more}", style="red", markup=False)
+
+
+def _flat(counts: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, int]]:
+    """The counts, each with the names of what it is in."""
+    for name, count in counts.items():
+        # Types and statuses are shown as they are on the wire.
+        shown = f"{place}: {name}" if place else name.replace("_", " ")
+        if isinstance(count, Mapping):
+            yield from _flat(count, shown)
+        else:
+            yield shown, count
 
 
 def _shown(record: RecordReference) -> str:

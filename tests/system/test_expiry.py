@@ -52,7 +52,7 @@ async def test_pending_appointments_expire_once_each_although_a_processor_is_kil
             ("appointment_expired", "critical"): PENDING,
         }
         report = await mesh.is_clean(producer.acknowledged)
-        assert report.counts.in_flight_notifications == 0
+        assert report.counts["booking"].in_flight_notifications == 0
 
 
 @pytest.mark.parametrize("swept", [True, False], ids=["with a processor", "while every processor is down"])

@@ -36,7 +36,7 @@ async def test_a_doctor_whose_commands_lie_on_two_partitions_is_never_booked_twi
     assert events.tally() == {"booked": RACES, "409 slot_already_booked": RACES}
     assert len({event["starts_at"] for event in events.of_type("booked")}) == RACES
     report = await mesh.is_clean(acknowledged)
-    assert report.counts.misrouted_commands == RACES
+    assert report.counts["booking"].misrouted_commands == RACES
 
 
 async def test_a_command_and_its_copy_on_another_partition_are_one_decision(mesh: Mesh) -> None:

@@ -54,7 +54,7 @@ async def test_a_command_published_50_times_at_once_from_four_producers_gives_on
     assert await mesh.query("SELECT source, id, type FROM decisions") == [("/tests", "wish", "booking.appointment.book.v1")]
     assert await mesh.query("SELECT count(*) FROM appointments") == [(1,)]
     report = await mesh.is_clean(acknowledged)
-    assert (report.counts.commands, report.counts.command_copies) == (1, 49)
+    assert (report.counts["booking"].commands, report.counts["booking"].command_copies) == (1, 49)
 
 
 async def test_two_doctors_on_two_partitions_who_race_for_one_patient_200_times_never_both_win(mesh: Mesh) -> None:

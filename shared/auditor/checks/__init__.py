@@ -1,4 +1,8 @@
-"""The checks, one promise of the contract per module. A check reads the history and notes what it finds; it changes nothing else."""
+"""The checks of what every service promises, one promise of the contract per module.
+
+A check reads the history of one service and notes what it finds; it changes nothing else. What only one service promises is checked in that
+service's own folder.
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,8 +13,9 @@ from shared.auditor.checks import (
     dead_letters,
     notifications,
     outcomes,
-    overlaps,
-    refusals,
+    overdue,
+    partitions,
+    statuses,
     transitions,
     versions,
 )
@@ -18,15 +23,16 @@ from shared.auditor.history import History
 
 Check = Callable[[History], None]
 
-#: Every check, in the order in which its findings are shown: the gravest first.
-CHECKS: Final[tuple[Check, ...]] = (
-    overlaps.check,
+#: The common checks, in the order in which their findings are shown: the gravest first.
+COMMON: Final[tuple[Check, ...]] = (
     outcomes.check,
     causes.check,
     acknowledged.check,
+    partitions.check,
     dead_letters.check,
     versions.check,
     transitions.check,
-    refusals.check,
+    statuses.check,
+    overdue.check,
     notifications.check,
 )

@@ -1,9 +1,10 @@
 """One dead letter for each bad record, true to the original, and none for a good one."""
 
 from shared.auditor.envelopes import Readability
-from shared.auditor.history import Command, DeadLetter, Event, History
+from shared.auditor.facts import Command, DeadLetter, Event
+from shared.auditor.history import History
 from shared.auditor.report import ViolationKind
-from shared.auditor.vocabulary import IDEMPOTENCY_CONFLICT, REJECTED, RULES_WITH_422, UNPROCESSABLE
+from shared.auditor.words import IDEMPOTENCY_CONFLICT, UNPROCESSABLE
 
 
 def check(history: History) -> None:
@@ -17,6 +18,8 @@ def check(history: History) -> None:
         events = history.decisions.get(identity)
         if events is not None:
             _demand_for_identity(history, attempts, events[0])
+    for letter in history.event_dead_letters.values():
+        _judge_of_event(history, letter)
 
 
 def _demand_for_identity(history: History, attempts: list[Command], outcome: Event) -> None:
@@ -24,7 +27,7 @@ def _demand_for_identity(history: History, attempts: list[Command], outcome: Eve
     decided = history.deciding_command(outcome)
     if decided is None:
         return
-    if _is_bad_data(outcome):
+    if _is_bad_data(history, outcome):
         _demand(history, decided, f"was refused as {outcome.reason}")
     for command in attempts:
         if command.body_digest != decided.body_digest:
@@ -36,7 +39,7 @@ def _demand(history: History, command: Command, fault: str) -> None:
     if (command.partition, command.offset) in history.dead_letters_by_position:
         return
     if not history.is_decided(command):
-        history.findings.in_flight_commands += 1
+        history.in_flight_commands += 1
         return
     sentence = f"The record at partition {command.partition}, offset {command.offset} {fault} and has no dead letter."
     history.findings.add(ViolationKind.MISSING_DEAD_LETTER, sentence, history.of_command(command))
@@ -79,12 +82,27 @@ def _fault(history: History, command: Command, letter: DeadLetter) -> str | None
         return None if is_conflict else f"it has the identity of another command: that is an {IDEMPOTENCY_CONFLICT}"
     if decided.key != command.key and letter.reason == IDEMPOTENCY_CONFLICT:
         return None
-    return None if _is_bad_data(events[0]) else f"it was decided: {events[0].type}"
+    return None if _is_bad_data(history, events[0]) else f"it was decided: {events[0].type}"
 
 
-def _is_bad_data(outcome: Event) -> bool:
+def _is_bad_data(history: History, outcome: Event) -> bool:
     """Whether the command was refused because its data breaks the schema, and not by a rule."""
-    return outcome.type == REJECTED and outcome.status_code == UNPROCESSABLE and outcome.reason not in RULES_WITH_422
+    return outcome.status_code == UNPROCESSABLE and outcome.reason not in history.words.rules_with_422
+
+
+def _judge_of_event(history: History, letter: DeadLetter) -> None:
+    """Whoever reads events sets aside only what is none."""
+    place = (letter.original_partition, letter.original_offset)
+    if (
+        letter.original_offset < history.scope.beginning(history.topics.events, letter.original_partition)
+        or place in history.unusable_events
+    ):
+        return
+    sentence = (
+        f"{letter.service} set the event at partition {place[0]}, offset {place[1]} of {history.topics.events} aside as {letter.reason}, "
+        "and nothing is wrong with it."
+    )
+    history.findings.add(ViolationKind.DEAD_LETTER_WITHOUT_CAUSE, sentence, history.of_dead_letter(letter))
 
 
 def _is_true(command: Command, letter: DeadLetter) -> bool:

@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from shared.auditor.history import Event, History, Notification
+from shared.auditor.facts import Event, Notification
+from shared.auditor.history import History
 from shared.auditor.report import ViolationKind
-from shared.auditor.vocabulary import NOTICES, Notice, Recipient
+from shared.auditor.words import Notice
 
 
 def check(history: History) -> None:
@@ -14,8 +15,9 @@ def check(history: History) -> None:
     for notification in history.notifications.values():
         requested[notification.cause].append(notification)
     for event in history.events.values():
-        if event.type in NOTICES:
-            _judge(history, event, requested.pop(event.id, []))
+        words = history.words.events.get(event.type)
+        if words is not None and words.notices:
+            _judge(history, event, words.notices, requested.pop(event.id, []))
     if history.scope.is_trimmed(history.topics.events):
         return
     for cause, notifications in requested.items():
@@ -23,18 +25,14 @@ def check(history: History) -> None:
             _report_without_cause(history, notification, f"no event {cause} that tells anybody" if cause else "no cause in its headers")
 
 
-def demands(event: Event) -> Iterator[tuple[str, Notice]]:
+def _demands(event: Event, notices: tuple[Notice, ...]) -> Iterator[tuple[str, Notice]]:
     """Who must be told what of this event: recipient's id and notice."""
-    parties = {Recipient.DOCTOR: event.doctor_id, Recipient.PATIENT: event.patient_id or ""}
-    for notice in NOTICES.get(event.type, ()):
-        if notice.recipient is Recipient.OTHER:
-            yield from ((parties[party], notice) for party in parties if party != event.cancelled_by)
-        else:
-            yield parties[notice.recipient], notice
+    for notice in notices:
+        yield from ((recipient_id, notice) for recipient_id in notice.recipients(event))
 
 
-def _judge(history: History, event: Event, requests: list[Notification]) -> None:
-    open_demands = {(recipient_id, notice.template): notice for recipient_id, notice in demands(event)}
+def _judge(history: History, event: Event, notices: tuple[Notice, ...], requests: list[Notification]) -> None:
+    open_demands = {(recipient_id, notice.template): notice for recipient_id, notice in _demands(event, notices)}
     met: dict[tuple[str, str], Notification] = {}
     for request in requests:
         demand = (request.recipient_id, request.template)
@@ -51,8 +49,8 @@ def _judge(history: History, event: Event, requests: list[Notification]) -> None
                 sentence = f"The notification {request.id} ({request.template}) has priority {request.priority}, not {notice.priority}."
                 history.findings.add(ViolationKind.MALFORMED_NOTIFICATION, sentence, history.of_notification(request))
     for recipient_id, template in open_demands.keys() - met.keys():
-        if not history.scope.is_noticed(event.partition, event.offset):
-            history.findings.in_flight_notifications += 1
+        if not history.is_noticed(event):
+            history.in_flight_notifications += 1
         elif not history.scope.is_trimmed(history.topics.notifications):
             sentence = f"The event {event.id} ({event.type}) did not tell {recipient_id}: {template} was never requested."
             history.findings.add(ViolationKind.MISSING_NOTIFICATION, sentence, history.of_event(event))

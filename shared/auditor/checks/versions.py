@@ -2,50 +2,51 @@
 
 from itertools import pairwise
 
-from shared.auditor.history import Event, History
+from shared.auditor.facts import Event
+from shared.auditor.history import Entity, History
 from shared.auditor.report import ViolationKind
-from shared.auditor.vocabulary import CHANGES, UNPROCESSABLE
+from shared.auditor.words import UNPROCESSABLE
 
 
 def check(history: History) -> None:
-    """Judge every appointment's versions, and every event that repeats one."""
-    for appointment_id, changes in history.appointments.items():
-        _judge_sequence(history, appointment_id, changes)
+    """Judge every entity's versions, and every event that repeats one."""
+    for entity, changes in history.entities.items():
+        _judge_sequence(history, entity, changes)
     for event in history.events.values():
-        if event.type not in CHANGES and event.appointment_id is not None:
-            _judge_repetition(history, event)
+        if event.entity_id is not None and history.words.change(event) is None:
+            _judge_repetition(history, (event.entity, event.entity_id), event)
 
 
-def _judge_sequence(history: History, appointment_id: str, changes: list[Event]) -> None:
+def _judge_sequence(history: History, entity: Entity, changes: list[Event]) -> None:
+    name = f"the {entity[0]} {entity[1]}"
     for one, other in pairwise(changes):
         if one.version == other.version:
-            sentence = f"Version {one.version} of the appointment {appointment_id} is claimed by {one.type} and by {other.type}."
+            sentence = f"Version {one.version} of {name} is claimed by {one.type} and by {other.type}."
             history.findings.add(ViolationKind.VERSION_TAKEN_TWICE, sentence, history.of_event(one), history.of_event(other))
-    if changes[0].doctor_id in history.doctors_in_flight:
+    if history.is_in_flight(changes[0]):
         return
     # What retention removed can only lie before what is left.
     first = changes[0].version - 1 if history.scope.is_trimmed(history.topics.events) else 0
     versions = sorted({event.version for event in changes})
-    for before, event in zip([first, *versions], changes_by_version(changes), strict=False):
+    for before, event in zip([first, *versions], _one_of_each_version(changes), strict=False):
         if event.version != before + 1:
-            sentence = f"The appointment {appointment_id} goes from version {before} to {event.version}."
+            sentence = f"{name.capitalize()} goes from version {before} to {event.version}."
             history.findings.add(ViolationKind.VERSION_GAP, sentence, history.of_event(event))
 
 
-def changes_by_version(changes: list[Event]) -> list[Event]:
-    """The first event of each version."""
+def _one_of_each_version(changes: list[Event]) -> list[Event]:
     return list({event.version: event for event in reversed(changes)}.values())[::-1]
 
 
-def _judge_repetition(history: History, event: Event) -> None:
+def _judge_repetition(history: History, entity: Entity, event: Event) -> None:
     """A refusal or a warning repeats the version that was current where the log decided it."""
-    changes = history.appointments.get(event.appointment_id or "", [])
-    if changes and changes[0].doctor_id != event.doctor_id:
-        # Refused as unknown under this doctor; the true doctor's log has another order.
+    changes = history.entities.get(entity, [])
+    if changes and changes[0].key != event.key:
+        # Refused as unknown under this key; the true one's log has another order.
         return
-    if event.doctor_id in history.doctors_in_flight or history.scope.is_trimmed(history.topics.events):
+    if history.is_in_flight(event) or history.scope.is_trimmed(history.topics.events):
         return
-    if any(change.decision_partition != event.decision_partition for change in changes):
+    if not all(change.shares_log_with(event) for change in changes):
         return
     current = max((change.version for change in changes if change.position < event.position), default=0)
     # Wrong data is refused before the entity is looked at.

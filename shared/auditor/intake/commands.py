@@ -1,34 +1,39 @@
-"""Intake of the commands topic."""
+"""Intake of a commands topic."""
 
 from hashlib import sha256
 from sys import intern
-from typing import Final
+from typing import Any, Final
 
 from shared.auditor.envelopes import VALUE_LIMIT_BYTES, Readability, canonical, decode, is_identifier
-from shared.auditor.history import Command, History, Oversize
+from shared.auditor.facts import Actor, Command, Oversize
+from shared.auditor.history import History
 from shared.auditor.instants import MICROSECONDS_PER_MILLISECOND
-from shared.auditor.intake.fields import Headers, digest, record_digest, text
-from shared.auditor.partitioning import partition_of
+from shared.auditor.intake.fields import Headers, digest, header_texts, record_digest, text
+from shared.auditor.partitioning import murmur2
 from shared.auditor.records import Record
+from shared.auditor.words import entity_of
 
 #: A cut value surely keeps this much of its beginning.
 HEAD_BYTES: Final = VALUE_LIMIT_BYTES - 4 * 1024
 _NAMES_LIMIT_BYTES: Final = 16 * 1024
 #: Headers that a dead letter adds; a replayed one may bring them along.
 _ADDED: Final = ("__connect.", "caremesh_")
+#: The mesh's own sources: only what these publish is known to have a cause.
+_OURS: Final = "/caremesh/"
 
 
 def take(history: History, record: Record) -> None:
     """Remember one command."""
-    envelope = decode(record)
+    envelope = decode(record, history.words.commands)
     data = envelope.data if isinstance(envelope.data, dict) else {}
     key = text(record.key)
-    doctor_id = data.get("doctor_id")
     readability = envelope.readability
     readable = readability is not Readability.UNREADABLE
     body = canonical(envelope.data) if readable else b""
     if body is None:
         readability = Readability.EITHER
+    entity = history.words.entities.get(entity_of(envelope.type))
+    keyed_by = None if entity is None else data.get(entity.key_field)
     history.commands[record.partition][record.offset] = Command(
         partition=record.partition,
         offset=record.offset,
@@ -37,16 +42,16 @@ def take(history: History, record: Record) -> None:
         identity=intern(f"{envelope.source}\n{envelope.id}") if readable else "",
         type=intern(envelope.type),
         key=None if key is None else intern(key),
+        key_hash=None if record.key is None else murmur2(record.key),
         body_digest=digest(envelope.type.encode(), body) if readable else b"",
         raw_digest=original_digest(record.key, record.value, record.headers),
-        appointment_id=_identifier(data.get("appointment_id")),
+        entity_id=None if entity is None else _identifier(data.get(entity.id_field)),
         patient_id=_identifier(data.get("patient_id")),
-        key_is_wrong=isinstance(doctor_id, str) and doctor_id != key,
+        actor=_actor(data.get("actor")),
+        cause=header_texts(record).get("ce_causationid") if envelope.source.startswith(_OURS) else None,
+        key_is_wrong=isinstance(keyed_by, str) and keyed_by != key,
         oversize=_oversize(record),
     )
-    count = history.scope.partition_counts.get(record.topic)
-    if count is not None and record.key is not None and partition_of(record.key, count) != record.partition:
-        history.misrouted_commands += 1
 
 
 def original_digest(key: bytes | None, value: bytes | None, headers: Headers) -> bytes:
@@ -62,6 +67,12 @@ def value_head(value: bytes | None) -> bytes:
 
 def _identifier(value: object) -> str | None:
     return intern(value) if isinstance(value, str) and is_identifier(value) else None
+
+
+def _actor(value: Any) -> Actor | None:
+    if not isinstance(value, dict) or not isinstance(value.get("role"), str) or not isinstance(value.get("id"), str):
+        return None
+    return Actor(intern(value["role"]), intern(value["id"]))
 
 
 def _oversize(record: Record) -> Oversize | None:

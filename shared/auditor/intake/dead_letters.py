@@ -1,9 +1,10 @@
-"""Intake of the dead letters."""
+"""Intake of the dead letters: of commands, and of events that their readers set aside."""
 
 from typing import Final
 
 from shared.auditor.envelopes import VALUE_LIMIT_BYTES
-from shared.auditor.history import DeadLetter, History
+from shared.auditor.facts import DeadLetter
+from shared.auditor.history import History
 from shared.auditor.intake.commands import HEAD_BYTES, original_digest, value_head
 from shared.auditor.intake.fields import header_texts, record_digest, reference
 from shared.auditor.records import Record
@@ -25,7 +26,16 @@ _TEXT_LIMIT_CHARACTERS: Final = 256
 
 
 def take(history: History, record: Record) -> None:
-    """Remember one dead letter, or find fault with it."""
+    """Remember the dead letter of a command, or find fault with it."""
+    _take(history, history.dead_letters, history.topics.commands, record)
+
+
+def take_of_event(history: History, record: Record) -> None:
+    """Remember the dead letter of an event, or find fault with it."""
+    _take(history, history.event_dead_letters, history.topics.events, record)
+
+
+def _take(history: History, letters: dict[str, DeadLetter], original_topic: str, record: Record) -> None:
     headers = header_texts(record)
     identifier = headers.get(_ID)
     missing = [_PREFIX + name for name in _CONNECT if not headers.get(_PREFIX + name)]
@@ -36,14 +46,14 @@ def take(history: History, record: Record) -> None:
         sentence = f"A dead letter lacks {', '.join(missing) or 'a number for its original partition or offset'}."
         history.findings.add(ViolationKind.MALFORMED_DEAD_LETTER, sentence, reference(record, identifier))
         return
-    if headers[f"{_PREFIX}topic"] != history.topics.commands:
+    if headers[f"{_PREFIX}topic"] != original_topic:
         sentence = f"The dead letter {identifier} says that it comes from the topic {headers[_PREFIX + 'topic']}."
         history.findings.add(ViolationKind.DEAD_LETTER_WITHOUT_CAUSE, sentence, reference(record, identifier))
         return
     digest = record_digest(record.key, record.value, record.headers)
-    known = history.dead_letters.get(identifier)
+    known = letters.get(identifier)
     if known is None:
-        history.dead_letters[identifier] = _dead_letter(record, headers, digest)
+        letters[identifier] = _dead_letter(record, headers, digest)
         return
     history.copies[record.topic] += 1
     if known.digest != digest:
@@ -57,6 +67,7 @@ def _dead_letter(record: Record, headers: dict[str, str], digest: bytes) -> Dead
         partition=record.partition,
         offset=record.offset,
         digest=digest,
+        service=headers[f"{_PREFIX}class.name"],
         original_partition=int(headers[f"{_PREFIX}partition"]),
         original_offset=int(headers[f"{_PREFIX}offset"]),
         reason=headers[f"{_PREFIX}exception.class.name"],

@@ -1,40 +1,38 @@
-"""Intake of the events topic: what a single event must get right by itself."""
+"""Intake of an events topic: what a single event must get right by itself."""
 
 from itertools import islice
 from sys import intern
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from shared.auditor.envelopes import is_identifier
-from shared.auditor.history import Event, History
-from shared.auditor.instants import instant_us
+from shared.auditor.facts import Conflict, Event
+from shared.auditor.history import History
 from shared.auditor.intake.fields import header_texts, record_digest, reference, text
-from shared.auditor.partitioning import partition_of
 from shared.auditor.records import Record
 from shared.auditor.report import ViolationKind
-from shared.auditor.vocabulary import EVENT_TYPES, REJECTED, SOURCE
+from shared.auditor.values import Fields, MalformedError, inside, instant, name, number, optional_instant
+from shared.auditor.values import text as text_in
+from shared.auditor.words import EntityWords, ServiceWords, entity_of
 
 _FIRST_FIELDS: Final = ("type", "id", "time")
-_IDENTIFIERS_OF_A_CHANGE: Final = ("appointment_id", "doctor_id", "patient_id")
-
-
-class MalformedError(Exception):
-    """An event breaks the contract by itself; the message says how."""
 
 
 def take(history: History, record: Record) -> None:
     """Remember one event, or find fault with it."""
     headers = header_texts(record)
-    identifier = headers.get("ce_id")
-    if headers.get("ce_type") not in EVENT_TYPES:
+    identifier, type_ = headers.get("ce_id"), headers.get("ce_type", "")
+    if not history.words.knows(type_):
         history.events_of_unknown_type += 1
+        history.unusable_events.add((record.partition, record.offset))
         return
     known = history.events.get(identifier or "")
     digest = record_digest(record.key, record.value, record.headers)
     if known is not None:
         history.copies[record.topic] += 1
         if known.digest != digest or known.partition != record.partition:
+            history.unusable_events.add((record.partition, record.offset))
             sentence = f"Two records have the event id {identifier} and differ in partition, key, value or headers."
             history.findings.add(ViolationKind.COPIES_DIFFER, sentence, history.of_event(known), reference(record, identifier))
         elif record.offset < known.offset:
@@ -42,20 +40,18 @@ def take(history: History, record: Record) -> None:
         return
     try:
         value = _value(record)
+        entity = history.words.entities[entity_of(type_)]
         _compare(history, record, headers, value)
-        event = _event(record, value, digest)
+        event = _event(history.words, entity, record, value, digest)
     except MalformedError as fault:
+        history.unusable_events.add((record.partition, record.offset))
         sentence = f"The event {identifier} breaks the contract: {fault}."
         history.findings.add(ViolationKind.MALFORMED_EVENT, sentence, reference(record, identifier))
         return
     history.events[event.id] = event
-    count = history.scope.partition_counts.get(record.topic)
-    if count is not None and record.key is not None and partition_of(record.key, count) != record.partition:
-        sentence = f"The event {event.id} belongs on partition {partition_of(record.key, count)}, where murmur2 puts its key."
-        history.findings.add(ViolationKind.WRONG_PARTITION, sentence, history.of_event(event))
 
 
-def _value(record: Record) -> dict[str, Any]:
+def _value(record: Record) -> Fields:
     try:
         value = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError:
@@ -66,31 +62,36 @@ def _value(record: Record) -> dict[str, Any]:
     return value
 
 
-def _compare(history: History, record: Record, headers: dict[str, str], value: dict[str, Any]) -> None:
+def _compare(history: History, record: Record, headers: dict[str, str], value: Fields) -> None:
     """Header against value, value against key.
 
     Raises:
         MalformedError: they disagree.
     """
-    decision = value.get("decision")
-    command = decision.get("command") if isinstance(decision, dict) else None
-    if not isinstance(decision, dict) or not isinstance(command, dict):
-        message = "its value has no decision with a command"
-        raise MalformedError(message)
-    doctor_id = value.get("doctor_id")
+    words = history.words
+    decision = inside(value, "decision")
+    command = inside(decision, "command")
     conflict = value.get("conflict")
+    key = text(record.key)
+    is_refusal = words.is_rejected(value.get("type", ""))
+    entity = words.entities[entity_of(headers["ce_type"])]
+    key_field = entity.key_field if is_refusal else words.events[headers["ce_type"]].key_field or entity.key_field
+    keyed_by = value.get(key_field)
     demands = (
         (tuple(islice(value, len(_FIRST_FIELDS))) == _FIRST_FIELDS, "its value does not begin with type, id, time"),
-        (all(headers.get(f"ce_{name}") == value.get(name) for name in _FIRST_FIELDS), "type, id or time differ between headers and value"),
+        (
+            all(headers.get(f"ce_{field}") == value.get(field) for field in _FIRST_FIELDS),
+            "type, id or time differ between headers and value",
+        ),
         (headers.get("ce_specversion") == "1.0", "ce_specversion is not 1.0"),
-        (headers.get("ce_source") == SOURCE, f"ce_source is not {SOURCE}"),
+        (headers.get("ce_source") == words.source, f"ce_source is not {words.source}"),
         (headers.get("content-type") == "application/json", "content-type is not application/json"),
-        (headers.get("ce_causationid") == command.get("id"), "ce_causationid is not the id of the command"),
-        (headers.get("ce_subject") in {None, value.get("appointment_id")}, "ce_subject is not the appointment's id"),
-        (headers.get("ce_partitionkey") in {None, text(record.key)}, "ce_partitionkey is not the key"),
+        (headers.get("ce_causationid") == command.get("id"), "ce_causationid is not the id of what was decided"),
+        (headers.get("ce_subject") in {None, _id(entity, value)}, f"ce_subject is not the id of the {entity_of(headers['ce_type'])}"),
+        (headers.get("ce_partitionkey") in {None, key}, "ce_partitionkey is not the key"),
         (record.key is not None, "it has no key"),
-        (doctor_id == text(record.key) or (doctor_id is None and value["type"] == REJECTED), "its key is not the doctor's id"),
-        (decision.get("topic") == history.topics.commands, "its decision was not taken from the commands topic"),
+        (keyed_by == key or (keyed_by is None and is_refusal), f"its key is not its {key_field}"),
+        (decision.get("topic") in _deciding_topics(history), "its decision was taken from a topic that the service does not decide on"),
         (not isinstance(conflict, dict) or "patient_id" not in conflict, "its conflict shows a patient's id"),
     )
     for holds, fault in demands:
@@ -98,74 +99,65 @@ def _compare(history: History, record: Record, headers: dict[str, str], value: d
             raise MalformedError(fault)
 
 
-def _event(record: Record, value: dict[str, Any], digest: bytes) -> Event:
+def _deciding_topics(history: History) -> set[str]:
+    prefix = history.scope.prefix
+    return {history.topics.commands, *(f"{prefix}.{service}.events.v1" for service in history.words.hears)}
+
+
+def _id(entity: EntityWords, value: Fields) -> str | None:
+    return name(value.get(entity.id_field)) if entity.id_of is None else entity.id_of(value)
+
+
+def _event(words: ServiceWords, entity: EntityWords, record: Record, value: Fields, digest: bytes) -> Event:
     """The event as it is remembered.
 
     Raises:
         MalformedError: a field is missing or has another type.
     """
-    decision, is_change = value["decision"], value["type"] != REJECTED
-    conflict = value.get("conflict")
-    if is_change:
-        for name in _IDENTIFIERS_OF_A_CHANGE:
-            if not is_identifier(value.get(name)):
-                message = f"{name} is no id"
+    type_ = text_in(value, "type")
+    is_refusal = words.is_rejected(type_)
+    if not is_refusal:
+        for field in (() if entity.id_of else (entity.id_field,)) + (entity.key_field, *entity.ids):
+            if not is_identifier(value.get(field)):
+                message = f"{field} is no id"
                 raise MalformedError(message)
+    decision = value["decision"]
+    command = decision["command"]
     return Event(
-        id=_text(value, "id"),
-        type=intern(_text(value, "type")),
+        id=text_in(value, "id"),
+        type=intern(type_),
+        entity=intern(entity_of(type_)),
+        entity_id=_id(entity, value),
         partition=record.partition,
         offset=record.offset,
         digest=digest,
-        doctor_id=intern(text(record.key) or ""),
-        patient_id=_name(value.get("patient_id")),
-        appointment_id=_name(value.get("appointment_id")),
-        time_us=_instant(value, "time"),
-        status=_name(value.get("status")),
-        starts_us=_instant(value, "starts_at") if is_change else 0,
-        proposed_starts_us=_optional_instant(value, "proposed_starts_at"),
-        duration_minutes=_number(value, "duration_minutes") if is_change else 0,
-        expires_us=_optional_instant(value, "expires_at") if is_change else None,
-        cancelled_by=_name(value.get("cancelled_by")),
-        version=_number(value, "version"),
-        decision_index=_number(decision, "index"),
-        decided_us=_instant(decision, "decided_at"),
-        identity=intern(f"{decision['command'].get('source')}\n{decision['command'].get('id')}"),
-        command_type=intern(_text(decision["command"], "type")),
-        decision_partition=_number(decision, "partition"),
-        decision_offset=_number(decision, "offset"),
-        status_code=None if is_change else _number(value, "status_code"),
-        reason=None if is_change else intern(_text(value, "reason")),
-        conflict_id=_name(conflict.get("appointment_id")) if isinstance(conflict, dict) else None,
+        key=intern(text(record.key) or ""),
+        doctor_id=name(value.get("doctor_id")),
+        patient_id=name(value.get("patient_id")),
+        time_us=instant(value, "time"),
+        status=name(value.get("status")),
+        deadline_us=None if entity.deadline_field is None or is_refusal else optional_instant(value, entity.deadline_field),
+        version=number(value, "version"),
+        decision_topic=intern(text_in(decision, "topic")),
+        decision_partition=number(decision, "partition"),
+        decision_offset=number(decision, "offset"),
+        decision_index=number(decision, "index"),
+        decided_us=instant(decision, "decided_at"),
+        identity=intern(f"{command.get('source')}\n{command.get('id')}"),
+        command_type=intern(text_in(command, "type")),
+        status_code=number(value, "status_code") if is_refusal else None,
+        reason=intern(text_in(value, "reason")) if is_refusal else None,
+        conflict=_conflict(words, value.get("conflict")) if is_refusal else None,
+        state=None if is_refusal else entity.read(value),
     )
 
 
-def _name(value: object) -> str | None:
-    return intern(value) if isinstance(value, str) else None
-
-
-def _text(value: dict[str, Any], name: str) -> str:
-    if not isinstance(value.get(name), str) or not value[name]:
-        message = f"{name} is no text"
-        raise MalformedError(message)
-    return str(value[name])
-
-
-def _number(value: dict[str, Any], name: str) -> int:
-    number = value.get(name)
-    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-        message = f"{name} is no number from 0"
-        raise MalformedError(message)
-    return number
-
-
-def _instant(value: dict[str, Any], name: str) -> int:
-    instant = instant_us(value.get(name))
-    if instant is None:
-        message = f"{name} is no time in UTC with Z"
-        raise MalformedError(message)
-    return instant
-
-
-def _optional_instant(value: dict[str, Any], name: str) -> int | None:
-    return None if value.get(name) is None else _instant(value, name)
+def _conflict(words: ServiceWords, conflict: object) -> Conflict | None:
+    """What stood in the way, if that is an entity of this service."""
+    if not isinstance(conflict, dict):
+        return None
+    for kind, entity in words.entities.items():
+        identifier = name(conflict.get(entity.id_field))
+        if identifier is not None:
+            return Conflict(kind, identifier, name(conflict.get("status")), optional_instant(conflict, "starts_at"))
+    return None

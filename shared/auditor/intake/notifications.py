@@ -1,28 +1,28 @@
-"""Intake of the notification requests that booking sends; those of others are passed over."""
+"""Intake of the notification requests that a service sends; those of others are passed over."""
 
 from sys import intern
 
 import orjson
 
 from shared.auditor.envelopes import canonical, is_identifier
-from shared.auditor.history import History, Notification
+from shared.auditor.facts import Notification
+from shared.auditor.history import History
 from shared.auditor.intake.fields import digest, header_texts, reference, text
-from shared.auditor.partitioning import partition_of
 from shared.auditor.records import Record
 from shared.auditor.report import ViolationKind
-from shared.auditor.vocabulary import SEND_NOTIFICATION, SOURCE
+from shared.auditor.words import NORMAL, SEND_NOTIFICATION
 
 
 def take(history: History, record: Record) -> None:
-    """Remember one notification request of booking's, or find fault with it."""
+    """Remember one notification request of the service's, or find fault with it."""
     headers = header_texts(record)
-    if headers.get("ce_type") != SEND_NOTIFICATION or not headers.get("ce_source", "").startswith(SOURCE):
+    if headers.get("ce_type") != SEND_NOTIFICATION or headers.get("ce_source") != history.words.source:
         return
     try:
         value = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError:
         value = None
-    fault = _fault(history, record, headers, value)
+    fault = _fault(record, headers, value)
     if fault is not None:
         sentence = f"The notification request {headers.get('ce_id')} breaks the contract: {fault}."
         history.findings.add(ViolationKind.MALFORMED_NOTIFICATION, sentence, reference(record, headers.get("ce_id")))
@@ -34,10 +34,11 @@ def take(history: History, record: Record) -> None:
             id=value["notification_id"],
             partition=record.partition,
             offset=record.offset,
+            timestamp_ms=record.timestamp_ms,
             digest=body,
             recipient_id=intern(value["recipient_id"]),
             template=intern(str(value.get("template"))),
-            priority=intern(str(value.get("priority", "normal"))),
+            priority=intern(str(value.get("priority", NORMAL))),
             cause=intern(headers.get("ce_causationid", "")),
         )
         return
@@ -48,17 +49,14 @@ def take(history: History, record: Record) -> None:
         history.findings.add(ViolationKind.COPIES_DIFFER, sentence, history.of_notification(known), reference(record, known.id))
 
 
-def _fault(history: History, record: Record, headers: dict[str, str], value: object) -> str | None:
+def _fault(record: Record, headers: dict[str, str], value: object) -> str | None:
     """What is wrong with the request by itself."""
     if not isinstance(value, dict):
         return "its value is not a JSON object"
-    count = history.scope.partition_counts.get(record.topic)
-    key = text(record.key)
     demands = (
         (is_identifier(value.get("notification_id")), "notification_id is no id"),
         (is_identifier(value.get("recipient_id")), "recipient_id is no id"),
-        (key == value.get("recipient_id"), "its key is not the recipient's id"),
+        (text(record.key) == value.get("recipient_id"), "its key is not the recipient's id"),
         (headers.get("ce_specversion") == "1.0" and is_identifier(headers.get("ce_id")), "its CloudEvents headers are not complete"),
-        (count is None or partition_of(record.key or b"", count) == record.partition, "it is not on the partition of its key"),
     )
     return next((fault for holds, fault in demands if not holds), None)

@@ -33,10 +33,15 @@ class Scenario:
 async def auditor_agrees(stage: Stage) -> Finding:
     """The auditor reads all topics from the beginning, as ``caremesh verify`` does."""
     settings = stage.settings
-    report = await audit(client_options(settings), settings.topic_prefix, wait_seconds=_AUDIT_WAIT_SECONDS)
+    report = await audit(
+        client_options(settings),
+        settings.topic_prefix,
+        text_sessions_per_doctor=settings.text_sessions_per_doctor,
+        wait_seconds=_AUDIT_WAIT_SECONDS,
+    )
     broken = ", ".join(f"{total} × {kind}" for kind, total in report.totals.items())
     promise(report.passed, f"{broken}: `caremesh verify` shows the records")
-    return Finding(Verdict.PASS, f"{report.counts.commands:,} commands of this mesh looked at, every promise kept")
+    return Finding(Verdict.PASS, f"{report.commands:,} commands of this mesh looked at, every promise kept")
 
 
 #: The rows of the table, in its order. The last one is played after all others, when nothing moves any more.

@@ -176,23 +176,23 @@ class Mesh:
         """Every record of one of the mesh's topics, named without the prefix."""
         return await read_all(self.bootstrap_servers, f"{self.settings.topic_prefix}.{name}")
 
-    async def audit(self, acknowledged: Collection[Acknowledged] = (), *, demand_everything: bool = False) -> Report:
+    async def audit(self, acknowledged: Collection[Acknowledged] = ()) -> Report:
         """The auditor's verdict on what lies in the topics now."""
-        options: dict[str, Any] = {"bootstrap_servers": self.bootstrap_servers}
+        options = {"bootstrap_servers": self.bootstrap_servers}
         try:
-            return await audit(options, self.settings.topic_prefix, acknowledged=acknowledged, demand_everything=demand_everything)
+            return await audit(options, self.settings.topic_prefix, acknowledged=acknowledged)
         except CannotLookError as error:
             sys.stderr.write(self.crew.logs())
             raise AssertionError(str(error)) from error
 
     async def is_clean(self, acknowledged: Collection[Acknowledged] = ()) -> Report:
-        """Fail unless the auditor finds nothing, and every command is decided."""
+        """Fail unless the auditor finds nothing, and every command of this service is decided."""
         report = await self.audit(acknowledged)
         assert report.passed, "\n".join(
             [str(dict(report.totals)), *(violation.sentence for violation in report.violations[:10]), self.crew.logs()]
         )
-        assert report.counts.in_flight_commands == 0
-        assert report.counts.acknowledged == len(set(acknowledged))
+        assert report.counts[self.service].in_flight_commands == 0
+        assert report.acknowledged == len(set(acknowledged))
         return report
 
     # The database

@@ -12,9 +12,9 @@ async def nothing_lost_nothing_twice(mesh: Mesh, pour: Pour) -> Report:
     events = await mesh.read_events()
     assert events.differing() == []
     assert sorted(events.outcomes().keys() ^ pour.readable) == []
-    assert report.counts.dead_letters == pour.bad_records
+    assert report.counts["booking"].dead_letters == pour.bad_records
     recorded = {row[0] for row in await mesh.query("SELECT id FROM decisions WHERE source = '/tests'")}
     assert sorted(recorded ^ pour.readable) == []
     statuses = await mesh.query("SELECT status, count(*) FROM appointments GROUP BY status")
-    assert dict(statuses) == report.counts.appointments
+    assert dict(statuses) == report.counts["booking"].entities["appointment"]
     return report

@@ -1,22 +1,18 @@
 """Builds the topics of a little mesh, record by record, as the contract says they look; tests then spoil them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import orjson
 
-from shared.auditor import Record, Report, Scope, Topics, ViolationKind, audit_records
+from shared.auditor import SERVICE_NAMES, Record, Report, Scope, Topics, ViolationKind, audit_records
 from shared.auditor.partitioning import partition_of
 
 PARTITIONS = 8
-TOPICS = Topics.of("telemed")
-#: When every story begins, and when its first appointment starts.
+TOPICS = {service: Topics.of("telemed", service) for service in SERVICE_NAMES}
+#: When every story begins.
 MORNING = datetime(2030, 1, 7, 8, 0, tzinfo=UTC)
-SLOT = datetime(2030, 1, 9, 9, 0, tzinfo=UTC)
-LIMIT = timedelta(hours=24)
-DAY_MS = 86_400_000
 
 
 def iso(time: datetime) -> str:
@@ -31,34 +27,36 @@ def at(timestamp_ms: int) -> datetime:
     return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
 
 
-@dataclass
-class Appointment:
-    """What the mesh knows of one appointment."""
-
-    appointment_id: str
-    doctor_id: str
-    patient_id: str
-    starts_at: datetime
-    version: int
-    status: str
-    expires_at: datetime | None
-    events: list[Record] = field(default_factory=list)
-    commands: list[Record] = field(default_factory=list)
+Log = TypeVar("Log", bound="MeshLog")
 
 
 class MeshLog:
-    """The four topics, growing; every helper publishes what a faultless mesh would."""
+    """The topics, growing; every helper publishes what a faultless mesh would."""
 
-    def __init__(self) -> None:
+    #: Whose commands and events the helpers publish.
+    service = "booking"
+
+    def __init__(self, partitions: int = PARTITIONS) -> None:
         self.records: list[Record] = []
         self.now_ms = milliseconds(MORNING)
+        self.partitions = partitions
         self._next: dict[tuple[str, int], int] = {}
         self._serial = 0
+
+    def of(self, kind: type[Log]) -> Log:
+        """The helpers of another service, on the same log."""
+        other = kind.__new__(kind)
+        other.__dict__ = self.__dict__
+        return other
+
+    @property
+    def topics(self) -> Topics:
+        return TOPICS[self.service]
 
     def publish(
         self, topic: str, key: bytes | None, value: bytes | None, headers: Mapping[str, str], partition: int | None = None
     ) -> Record:
-        place = (partition_of(key, PARTITIONS) if key is not None else 0) if partition is None else partition
+        place = (partition_of(key, self.partitions) if key is not None else 0) if partition is None else partition
         self.now_ms += 1_000
         offset = self._next.get((topic, place), 0)
         self._next[topic, place] = offset + 1
@@ -66,50 +64,72 @@ class MeshLog:
         self.records.append(Record(topic, place, offset, self.now_ms, key, value, packed))
         return self.records[-1]
 
-    def command(
-        self, word: str, data: dict[str, Any], *, key: str | None = None, identity: str | None = None, structured: bool = False
+    def command_of(
+        self,
+        type_: str,
+        data: dict[str, Any],
+        *,
+        key: str | None = None,
+        identity: str | None = None,
+        structured: bool = False,
+        partition: int | None = None,
     ) -> Record:
         self._serial += 1
-        attributes = {
-            "specversion": "1.0",
-            "id": identity or f"command-{self._serial}",
-            "source": "/platform",
-            "type": f"booking.appointment.{word}.v1",
-        }
-        bytes_key = (key or data["doctor_id"]).encode()
+        attributes = {"specversion": "1.0", "id": identifier_of(identity, self._serial), "source": "/platform", "type": type_}
+        bytes_key = (key or data.get("doctor_id") or data["patient_id"]).encode()
+        topic = TOPICS[type_.split(".", maxsplit=1)[0]].commands
         if structured:
-            return self.publish(TOPICS.commands, bytes_key, orjson.dumps(attributes | {"data": data}), {})
-        return self.publish(TOPICS.commands, bytes_key, orjson.dumps(data), {f"ce_{name}": text for name, text in attributes.items()})
+            return self.publish(topic, bytes_key, orjson.dumps(attributes | {"data": data}), {}, partition)
+        headers = {f"ce_{name}": text for name, text in attributes.items()}
+        return self.publish(topic, bytes_key, orjson.dumps(data), headers, partition)
 
-    def event(self, word: str, command: Record, fields: dict[str, Any], *, time: datetime | None = None, index: int = 0) -> Record:
-        attributes = {name.removeprefix("ce_"): (text or b"").decode() for name, text in command.headers} or orjson.loads(
-            command.value or b""
-        )
-        type_, identifier = f"booking.appointment.{word}.v1", f"event-{attributes['id']}-{index}"
-        moment = iso(time or at(command.timestamp_ms))
+    def event_of(
+        self,
+        type_: str,
+        cause: Record,
+        fields: dict[str, Any],
+        *,
+        subject: str | None,
+        key: str | None = None,
+        time: datetime | None = None,
+        index: int = 0,
+        partition: int | None = None,
+    ) -> Record:
+        attributes = {name.removeprefix("ce_"): (text or b"").decode() for name, text in cause.headers} or orjson.loads(cause.value or b"")
+        service = type_.split(".", maxsplit=1)[0]
+        identifier = f"event-{service}-{attributes['id']}-{index}"
+        moment = iso(time or at(cause.timestamp_ms))
         decision = {
             "decided_at": iso(at(self.now_ms)),
             "index": index,
             "command": {name: attributes[name] for name in ("source", "id", "type")},
-            "topic": command.topic,
-            "partition": command.partition,
-            "offset": command.offset,
+            "topic": cause.topic,
+            "partition": cause.partition,
+            "offset": cause.offset,
         }
         value = {"type": type_, "id": identifier, "time": moment, **fields, "decision": decision}
-        key = fields.get("doctor_id") or (command.key or b"").decode()
+        key = key or fields.get("doctor_id") or (cause.key or b"").decode()
         headers = {
             "content-type": "application/json",
             "ce_specversion": "1.0",
             "ce_id": identifier,
-            "ce_source": "/caremesh/booking",
+            "ce_source": f"/caremesh/{service}",
             "ce_type": type_,
             "ce_time": moment,
             "ce_partitionkey": key,
             "ce_causationid": attributes["id"],
         }
-        if fields.get("appointment_id"):
-            headers["ce_subject"] = fields["appointment_id"]
-        return self.publish(TOPICS.events, key.encode(), orjson.dumps(value), headers)
+        if subject is not None:
+            headers["ce_subject"] = subject
+        return self.publish(TOPICS[service].events, key.encode(), orjson.dumps(value), headers, partition)
+
+    def refuse(self, command: Record, reason: str, status_code: int = 409, version: int = 0, **fields: Any) -> Record:
+        type_ = header(command, "ce_type")
+        service, entity, _, _ = type_.split(".")
+        body = {"command": type_, "status_code": status_code, "reason": reason, "message": "No.", "version": version}
+        key = (command.key or b"").decode()
+        subject = next((fields[name] for name in (f"{entity}_id", "session_id") if name in fields), None)
+        return self.event_of(f"{service}.{entity}.rejected.v1", command, {"doctor_id": key, **fields, **body}, subject=subject, key=key)
 
     def notify(self, event: Record, recipient_id: str, template: str, priority: str = "normal") -> Record:
         cause = header(event, "ce_id")
@@ -119,95 +139,33 @@ class MeshLog:
             "content-type": "application/json",
             "ce_specversion": "1.0",
             "ce_id": identifier,
-            "ce_source": "/caremesh/booking",
+            "ce_source": header(event, "ce_source"),
             "ce_type": "notify.notification.send.v1",
             "ce_causationid": cause,
         }
-        return self.publish(TOPICS.notifications, recipient_id.encode(), orjson.dumps(value), headers)
+        return self.publish(self.topics.notifications, recipient_id.encode(), orjson.dumps(value), headers)
 
-    def dead_letter(self, record: Record, reason: str, *, letter_id: str | None = None, value: bytes | None = None, **more: str) -> Record:
+    def dead_letter(
+        self,
+        record: Record,
+        reason: str,
+        *,
+        letter_id: str | None = None,
+        value: bytes | None = None,
+        service: str | None = None,
+        **more: str,
+    ) -> Record:
         headers = {name: (content or b"").decode() for name, content in record.headers} | {
             "caremesh_dead_letter_id": letter_id or f"letter-{record.partition}-{record.offset}",
             "__connect.errors.topic": record.topic,
             "__connect.errors.partition": str(record.partition),
             "__connect.errors.offset": str(record.offset),
             "__connect.errors.stage": "VALUE_CONVERTER",
-            "__connect.errors.class.name": "booking",
+            "__connect.errors.class.name": service or self.service,
             "__connect.errors.exception.class.name": reason,
             "__connect.errors.exception.message": "It is bad.",
         }
-        return self.publish(TOPICS.dead_letters, record.key, value or record.value, headers | more, partition=record.partition)
-
-    def book(
-        self, name: str = "1", *, doctor: str = "doc-a", patient: str = "pat-a", starts_at: datetime = SLOT, **how: Any
-    ) -> Appointment:
-        appointment = Appointment(f"apt-{name}", doctor, patient, starts_at, 1, "pending", None)
-        data = {
-            "appointment_id": appointment.appointment_id,
-            "doctor_id": doctor,
-            "patient_id": patient,
-            "starts_at": iso(starts_at),
-            "modality": "video",
-            "actor": {"role": "patient", "id": patient},
-        }
-        command = self.command("book", data, **how)
-        appointment.expires_at = at(command.timestamp_ms) + LIMIT
-        event = self.event("booked", command, state(appointment))
-        self.notify(event, doctor, "appointment_requested")
-        self.notify(event, patient, "appointment_booked")
-        appointment.commands.append(command)
-        appointment.events.append(event)
-        return appointment
-
-    def change(
-        self,
-        appointment: Appointment,
-        command_word: str,
-        event_word: str,
-        status: str,
-        cancelled_by: str | None = None,
-        *,
-        tell: bool = True,
-    ) -> Record:
-        command = self.command(command_word, {"appointment_id": appointment.appointment_id, "doctor_id": appointment.doctor_id})
-        appointment.version += 1
-        appointment.status, appointment.expires_at = status, None
-        event = self.event(event_word, command, state(appointment, cancelled_by))
-        appointment.commands.append(command)
-        appointment.events.append(event)
-        if tell:
-            who = {"patient": appointment.doctor_id}.get(cancelled_by or "", appointment.patient_id)
-            self.notify(event, who, f"appointment_{event_word}", "critical" if event_word == "expired" else "normal")
-        return event
-
-    def confirm(self, appointment: Appointment) -> Record:
-        return self.change(appointment, "confirm", "confirmed", "confirmed")
-
-    def cancel(self, appointment: Appointment, by: str = "patient") -> Record:
-        return self.change(appointment, "cancel", "cancelled", "cancelled", by)
-
-    def expire(self, appointment: Appointment) -> Record:
-        assert appointment.expires_at is not None
-        self.now_ms = max(self.now_ms, milliseconds(appointment.expires_at))
-        return self.change(appointment, "expire", "expired", "cancelled", "system")
-
-    def warn_of_expiry(self, appointment: Appointment) -> Record:
-        command = self.command("warn_expiry", {"appointment_id": appointment.appointment_id, "doctor_id": appointment.doctor_id})
-        event = self.event("expiring", command, state(appointment))
-        for recipient in (appointment.doctor_id, appointment.patient_id):
-            self.notify(event, recipient, "appointment_expiring")
-        return event
-
-    def refuse(self, command: Record, reason: str, status_code: int = 409, version: int = 0, **fields: Any) -> Record:
-        word = header(command, "ce_type")
-        body = {"command": word, "status_code": status_code, "reason": reason, "message": "No.", "version": version}
-        return self.event("rejected", command, {"doctor_id": (command.key or b"").decode(), **fields, **body})
-
-    def refused_book(self, winner: Appointment, **fields: Any) -> Record:
-        data = {"doctor_id": winner.doctor_id, "patient_id": "pat-late", "starts_at": iso(winner.starts_at), "modality": "video"}
-        command = self.command("book", data)
-        conflict = {"appointment_id": winner.appointment_id, "starts_at": iso(winner.starts_at), "ends_at": iso(winner.starts_at)}
-        return self.refuse(command, "slot_already_booked", appointment_id=f"apt-late-{self._serial}", conflict=conflict, **fields)
+        return self.publish(f"{record.topic}.dlq", record.key, value or record.value, headers | more, partition=record.partition)
 
     def copy(self, record: Record) -> Record:
         packed = {name: (content or b"").decode() for name, content in record.headers}
@@ -232,29 +190,26 @@ class MeshLog:
         return instead
 
     def audit(self, **scope: Any) -> Report:
-        return audit_records(self.records, Scope(partition_counts=dict.fromkeys(TOPICS.all, PARTITIONS), **scope))
+        topics = {topic for of_service in TOPICS.values() for topic in (*of_service.all, of_service.notifications)}
+        return audit_records(self.records, Scope(**{"partition_counts": dict.fromkeys(topics, self.partitions), **scope}))
+
+    def is_clean(self) -> Report:
+        report = self.audit()
+        assert report.passed, report.violations
+        return report
+
+
+def identifier_of(identity: str | None, serial: int) -> str:
+    return identity or f"command-{serial}"
 
 
 def header(record: Record, name: str) -> str:
     return (dict(record.headers)[name] or b"").decode()
 
 
-def state(appointment: Appointment, cancelled_by: str | None = None) -> dict[str, Any]:
-    return {
-        "appointment_id": appointment.appointment_id,
-        "doctor_id": appointment.doctor_id,
-        "patient_id": appointment.patient_id,
-        "starts_at": iso(appointment.starts_at),
-        "duration_minutes": 30,
-        "modality": "video",
-        "user_timezone": "UTC",
-        "status": appointment.status,
-        "expires_at": None if appointment.expires_at is None else iso(appointment.expires_at),
-        "created_at": iso(MORNING),
-        "cancelled_by": cancelled_by,
-        "cancellation_reason": None,
-        "version": appointment.version,
-    }
+def value_of(record: Record) -> dict[str, Any]:
+    body: dict[str, Any] = orjson.loads(record.value or b"")
+    return body
 
 
 def expect(log: MeshLog, *kinds: ViolationKind, proof: Record | None = None) -> None:

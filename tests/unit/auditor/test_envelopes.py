@@ -11,18 +11,20 @@ from hypothesis import strategies as st
 from shared.auditor import Record
 from shared.auditor.envelopes import Envelope, Readability, canonical, decode
 from shared.auditor.partitioning import murmur2
+from shared.codec.record import UnreadableName
 
 ATTRIBUTES = {"specversion": "1.0", "id": "c-1", "source": "/platform", "type": "booking.appointment.book.v1"}
+KNOWN = {"booking.appointment.book.v1"}
 DATA = {"doctor_id": "doc-a", "patient_id": "pat-a"}
 
 
 def binary(attributes: dict[str, str], value: bytes | None = None, key: bytes | None = b"doc-a", **more: bytes) -> Envelope:
     headers = tuple((f"ce_{name}", text.encode()) for name, text in attributes.items()) + tuple(more.items())
-    return decode(Record("t", 0, 0, 0, key, orjson.dumps(DATA) if value is None else value, headers))
+    return decode(Record("t", 0, 0, 0, key, orjson.dumps(DATA) if value is None else value, headers), KNOWN)
 
 
 def structured(body: Any, key: bytes | None = b"doc-a") -> Envelope:
-    return decode(Record("t", 0, 0, 0, key, orjson.dumps(body), ()))
+    return decode(Record("t", 0, 0, 0, key, orjson.dumps(body), ()), KNOWN)
 
 
 def test_both_modes_say_the_same() -> None:
@@ -69,7 +71,7 @@ def test_the_limit_of_a_value_is_64_kibibytes() -> None:
 
 
 def test_neither_a_tombstone_nor_a_record_without_a_key_can_be_read() -> None:
-    assert decode(Record("t", 0, 0, 0, b"doc-a", None, ())).readability is Readability.UNREADABLE
+    assert decode(Record("t", 0, 0, 0, b"doc-a", None, ()), KNOWN).readability is Readability.UNREADABLE
     assert binary(ATTRIBUTES, key=None).readability is Readability.UNREADABLE
 
 
@@ -88,6 +90,10 @@ def test_neither_a_tombstone_nor_a_record_without_a_key_can_be_read() -> None:
 def test_where_the_contract_is_silent_both_ways_are_right(envelope: Envelope) -> None:
     assert envelope.readability is Readability.EITHER
     assert envelope.id == "c-1"
+
+
+def test_a_header_whose_name_is_not_utf8_makes_a_record_unreadable() -> None:
+    assert binary(ATTRIBUTES, **{UnreadableName(r"\xff"): b"1"}).readability is Readability.UNREADABLE
 
 
 def test_data_nested_too_deeply_has_no_canonical_form() -> None:

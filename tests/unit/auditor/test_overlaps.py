@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.auditor.history import Event
+from shared.auditor.booking.overlaps import slots_of
+from shared.auditor.booking.state import Appointment
+from shared.auditor.facts import Event
 from shared.auditor.holdings import contradictions, holdings_of
 from shared.auditor.instants import MICROSECONDS_PER_MINUTE
 
@@ -59,8 +61,11 @@ def events_of(name: str, plan: Plan) -> list[Event]:
 
     def event(status: str, when: int, version: int, expires: int | None) -> Event:
         return Event(
-            f"{name}-{version}", "", plan.partition, when, b"", "doc-a", "pat-a", name, when, status, plan.starts * MICROSECONDS_PER_MINUTE,
-            None, plan.minutes, expires, None, version, 0, when + plan.lag, "", "", plan.partition, when, None, None, None,
+            id=f"{name}-{version}", type="", entity="appointment", entity_id=name, partition=plan.partition, offset=when, digest=b"",
+            key="doc-a", doctor_id="doc-a", patient_id="pat-a", time_us=when, status=status, deadline_us=expires, version=version,
+            decision_topic="commands", decision_partition=plan.partition, decision_offset=when, decision_index=0,
+            decided_us=when + plan.lag, identity="", command_type="", status_code=None, reason=None, conflict=None,
+            state=Appointment(plan.starts * MICROSECONDS_PER_MINUTE, plan.minutes, None, None, None, None),
         )  # fmt: skip
 
     events = [event("pending", plan.booked, 1, plan.booked + plan.limit)]
@@ -101,33 +106,36 @@ def naive(plans: list[Plan], *, in_one_log: bool) -> set[frozenset[str]]:
 @example(plans=[Plan(0, 2, 0, 5, None, None, 0, 0), Plan(1, 2, 6, 5, None, None, 0, 0)], in_one_log=True)
 @example(plans=[Plan(0, 2, 0, 5, 1, 4, 0, 9), Plan(1, 2, 5, 5, None, None, 1, 0)], in_one_log=False)
 def test_the_sweep_agrees_with_comparing_every_pair(plans: list[Plan], in_one_log: bool) -> None:  # noqa: FBT001
-    holdings = [holding for number, plan in enumerate(plans) for holding in holdings_of(str(number), events_of(str(number), plan))]
+    holdings = [
+        holding for number, plan in enumerate(plans) for holding in holdings_of(str(number), events_of(str(number), plan), slots_of)
+    ]
     found = {frozenset((one.entity_id, other.entity_id)) for one, other in contradictions(holdings, in_one_log=in_one_log)}
     assert found == naive(plans, in_one_log=in_one_log)
 
 
 def test_a_proposal_holds_the_old_and_the_proposed_time() -> None:
     booked = events_of("1", Plan(0, 2, 0, 5, None, None, 0, 0))[0]
+    moved = booked.state._replace(starts_us=10 * MICROSECONDS_PER_MINUTE)
     proposed = booked._replace(
         status="reschedule_proposed",
-        proposed_starts_us=10 * MICROSECONDS_PER_MINUTE,
+        state=booked.state._replace(proposed_starts_us=moved.starts_us, status_before_proposal="pending"),
         decision_offset=3,
         time_us=3,
         version=2,
-        expires_us=None,
+        deadline_us=None,
     )
-    accepted = proposed._replace(
-        status="confirmed", proposed_starts_us=None, starts_us=10 * MICROSECONDS_PER_MINUTE, decision_offset=5, time_us=5, version=3
-    )
+    accepted = proposed._replace(status="confirmed", state=moved, decision_offset=5, time_us=5, version=3)
     spans = sorted(
         (h.starts_us // MICROSECONDS_PER_MINUTE, h.taken.offset, h.released and h.released.offset)
-        for h in holdings_of("1", [booked, proposed, accepted])
+        for h in holdings_of("1", [booked, proposed, accepted], slots_of)
     )
     assert spans == [(0, 0, 5), (10, 3, None)]
 
 
 def test_a_slot_that_changed_hands_ten_thousand_times_is_judged_quickly() -> None:
     plans = [Plan(0, 2, 2 * number, 5, None, 1, 0, 0) for number in range(10_000)]
-    holdings = [holding for number, plan in enumerate(plans) for holding in holdings_of(str(number), events_of(str(number), plan))]
+    holdings = [
+        holding for number, plan in enumerate(plans) for holding in holdings_of(str(number), events_of(str(number), plan), slots_of)
+    ]
     assert contradictions(holdings, in_one_log=True) == []
     assert contradictions(holdings, in_one_log=False) == []

@@ -1,0 +1,18 @@
+"""The services that the auditor knows, each with its words and with the checks of what only it promises."""
+
+from typing import Final, NamedTuple
+
+from shared.auditor import booking
+from shared.auditor.checks import Check
+from shared.auditor.words import ServiceWords
+
+
+class AuditedService(NamedTuple):
+    """One service."""
+
+    words: ServiceWords
+    checks: tuple[Check, ...]
+
+
+#: By name, who hears another one before that one.
+SERVICES: Final = {service.words.name: service for service in (AuditedService(booking.WORDS, booking.CHECKS),)}
