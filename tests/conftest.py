@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -82,9 +83,9 @@ def kafka(servers_home: Path) -> Iterator[KafkaServer]:
     asyncio.run(server.stop())
 
 
-@pytest.fixture
-async def database_url(postgres: PostgresServer) -> AsyncIterator[str]:
-    """A migrated database of the test's own."""
+@asynccontextmanager
+async def own_database(postgres: PostgresServer) -> AsyncIterator[str]:
+    """A migrated database that nobody else uses."""
     name = f"test_{next(_numbers)}"
     server, _, template = postgres.database_url.rpartition("/")
     await _execute(f"{server}/postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -92,10 +93,22 @@ async def database_url(postgres: PostgresServer) -> AsyncIterator[str]:
     await _execute(f"{server}/postgres", f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def own_settings(database_url: str, home: Path) -> Settings:
+    """Settings with a topic prefix that nobody else uses, and no Kafka."""
+    return Settings(home=home, database_url=SecretStr(database_url), topic_prefix=f"test{os.getpid()}-{next(_numbers)}")
+
+
+@pytest.fixture
+async def database_url(postgres: PostgresServer) -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    async with own_database(postgres) as url:
+        yield url
+
+
 @pytest.fixture
 def database_settings(database_url: str, tmp_path: Path) -> Settings:
     """Settings with a database of the test's own, and no Kafka."""
-    return Settings(home=tmp_path, database_url=SecretStr(database_url), topic_prefix=f"test{os.getpid()}-{next(_numbers)}")
+    return own_settings(database_url, tmp_path)
 
 
 @pytest.fixture

@@ -83,12 +83,12 @@ async def refused(engine: AsyncEngine, statements: Iterable[str]) -> list[str | 
 
 
 async def test_bookings_role_reaches_its_own_tables_and_nothing_else(engine: AsyncEngine, connection: Any) -> None:
-    await connection.execute("CREATE SCHEMA calls")
-    await connection.execute("CREATE TABLE calls.secrets (id text)")
+    await connection.execute("CREATE SCHEMA anothers")
+    await connection.execute("CREATE TABLE anothers.secrets (id text)")
     await connection.execute("CREATE TABLE public.secrets (id text)")
     forbidden = [
-        "SELECT * FROM calls.secrets",
-        "INSERT INTO calls.secrets VALUES ('x')",
+        "SELECT * FROM anothers.secrets",
+        "INSERT INTO anothers.secrets VALUES ('x')",
         "SELECT * FROM public.secrets",
         "CREATE TABLE booking.more (id text)",
         "CREATE TABLE public.more (id text)",

@@ -1,6 +1,7 @@
 """A mesh of its own for each system test, on the session's Kafka and PostgreSQL."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,22 @@ from tests.system.harness.mesh import Mesh
 from tests.system.harness.processes import Crew
 
 
-@pytest.fixture
-async def mesh(settings: Settings, tmp_path: Path) -> AsyncIterator[Mesh]:
-    """Topics and a migrated database that no other test has seen; its processes are ended whatever happens."""
+@asynccontextmanager
+async def own_mesh(settings: Settings, folder: Path) -> AsyncIterator[Mesh]:
+    """A mesh on topics that nobody else uses; its processes are ended whatever happens."""
     settings = settings.model_copy(update={"topic_partitions": 4})
     await create_topics(settings)
-    folder = tmp_path / "processes"
-    folder.mkdir()
-    mesh = Mesh(settings=settings, crew=Crew(folder), environment={"CAREMESH_MAX_PENDING_PER_PATIENT": "1000"})
+    processes = folder / "processes"
+    processes.mkdir()
+    mesh = Mesh(settings=settings, crew=Crew(processes), environment={"CAREMESH_MAX_PENDING_PER_PATIENT": "1000"})
     try:
         yield mesh
     finally:
         await mesh.crew.end()
+
+
+@pytest.fixture
+async def mesh(settings: Settings, tmp_path: Path) -> AsyncIterator[Mesh]:
+    """Topics and a migrated database that no other test has seen; its processes are ended whatever happens."""
+    async with own_mesh(settings, tmp_path) as mesh:
+        yield mesh
