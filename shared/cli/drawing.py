@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
-from rich.table import Table
 from rich.text import Text
 
 from shared.cli.seen import Kind, Seen
@@ -15,25 +14,42 @@ from shared.cli.wording import clock, duration, printable
 
 #: Between two steps that nothing links, shorter gaps are not worth a line.
 _GAP: Final = timedelta(milliseconds=100)
+#: A time of day to the millisecond.
+_WHEN_WIDTH: Final = 12
 
 
-def draw(roots: Sequence[Step], prefix: str) -> Table:
-    """One line for each step: when, or how long after its cause; what; what it says; where it lies."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(justify="right", no_wrap=True, style="dim")
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(no_wrap=True, overflow="ellipsis")
+class _Line(NamedTuple):
+    """One line of the drawing: when, what, where it lies, what it says."""
+
+    when: str
+    what: Text
+    where: str
+    says: Text
+
+
+def draw(roots: Sequence[Step], prefix: str) -> list[Text]:
+    """One line for each step: when, or how long after its cause; what; where it lies; what it says."""
+    lines = list(_lines(roots, prefix))
+    what_width = max(line.what.cell_len for line in lines)
+    where_width = max(len(line.where) for line in lines)
+    drawn = []
+    for line in lines:
+        line.what.pad_right(what_width - line.what.cell_len)
+        when = (line.when.rjust(_WHEN_WIDTH), "dim")
+        drawn.append(Text.assemble(when, "  ", line.what, "  ", (line.where.ljust(where_width), "dim"), "  ", line.says))
+    return drawn
+
+
+def _lines(roots: Sequence[Step], prefix: str) -> Iterator[_Line]:
     before: Seen | None = None
     for root in roots:
         if before is not None and root.seen.at - before.at > _GAP:
-            table.add_row("⋮", Text(f"{duration(root.seen.at - before.at)} later", style="dim"))
-        _row(table, root, clock(root.seen.at), "● ", prefix)
+            yield _Line("⋮", Text(f"{duration(root.seen.at - before.at)} later", style="dim"), "", Text())
+        yield _line(root, clock(root.seen.at), "● ", prefix)
         before = root.seen
         for after, lead, step in _branches(root, ""):
-            _row(table, step, after, lead, prefix)
+            yield _line(step, after, lead, prefix)
             before = max(before, step.seen, key=lambda seen: seen.at)
-    return table
 
 
 def _branches(step: Step, lead: str) -> Iterator[tuple[str, str, Step]]:
@@ -45,14 +61,14 @@ def _branches(step: Step, lead: str) -> Iterator[tuple[str, str, Step]]:
         yield from _branches(effect, f"{lead}{'   ' if is_last else '│  '}")
 
 
-def _row(table: Table, step: Step, when: str, lead: str, prefix: str) -> None:
+def _line(step: Step, when: str, lead: str, prefix: str) -> _Line:
     seen = step.seen
     topic, partition, offset = seen.place
     again = f"  ({len(step.copies) + 1} times)" if step.copies else ""
     identity = printable(f"  ({seen.id} of {seen.attributes.get('source', '-')})") if seen.kind is Kind.COMMAND and seen.id else ""
-    table.add_row(
+    return _Line(
         when,
         Text.assemble((lead, "dim"), (title(seen), colour(seen))),
-        Text(f"{short_name(topic, prefix)}[{partition}]@{offset}"),
+        f"{short_name(topic, prefix)}[{partition}]@{offset}",
         Text.assemble(details(seen), (f"{identity}{again}", "dim")),
     )

@@ -10,7 +10,9 @@ from shared.messages.fields import parse_time
 
 _SWEPT: Final = "/caremesh/"
 #: What a line says elsewhere, or what nobody needs to see it happen.
-_NOISE: Final = frozenset({"type", "id", "time", "version", "decision", "user_timezone", "created_at", "updated_at", "params"})
+_NOISE: Final = frozenset(
+    {"type", "id", "time", "version", "decision", "user_timezone", "created_at", "updated_at", "params", "deliveries"}
+)
 #: What people look for comes first.
 _FIRST: Final = ("status", "template", "recipient_id", "actor", "starts_at")
 
@@ -54,7 +56,7 @@ def details(seen: Seen) -> str:
     if seen.action == "rejected":
         return printable(f"{data.get('status_code')} {data.get('reason')}: {data.get('message')}")
     known = {f"{seen.entity}_id"} | _NOISE
-    told = {name: value for name, value in data.items() if name not in known and value is not None}
+    told = {name: value for name, value in data.items() if name not in known and value not in (None, [])}
     first = {name: told[name] for name in _FIRST if name in told}
     # Anybody may have named the fields, too.
     return printable("  ".join(_worded(name, value) for name, value in (first | told).items()))

@@ -160,7 +160,8 @@ def _print(identifier: str, found: Found, roots: list[Step], prefix: str) -> Non
     count = len(found.records)
     records = "1 record" if count == 1 else f"{count} records"
     output.print(f"{identifier}: {records} within {duration(last.at - first.at)}, {first.at:%A, %Y-%m-%d}, UTC", style="bold", markup=False)
-    output.print(draw(roots, prefix))
+    for line in draw(roots, prefix):
+        output.print(line, no_wrap=True, overflow="ellipsis")
     if not found.complete:
         hint(f"There is more: only the first {count} records are drawn. --since leaves out older ones, --limit draws more.")
 

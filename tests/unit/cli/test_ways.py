@@ -1,9 +1,5 @@
 """What follows from what, and how it is drawn."""
 
-from io import StringIO
-
-from rich.console import Console
-
 from shared.cli.drawing import draw
 from shared.cli.seen import Seen
 from shared.cli.ways import Step, first_and_last, way_of
@@ -16,9 +12,7 @@ def places(step: Step) -> list[object]:
 
 
 def drawn(*records: Seen) -> list[str]:
-    out = StringIO()
-    Console(file=out, width=200).print(draw(way_of(records), PREFIX))
-    return [line.rstrip() for line in out.getvalue().splitlines()]
+    return [line.plain.rstrip() for line in draw(way_of(records), PREFIX)]
 
 
 def test_an_event_follows_from_the_command_at_its_place_and_a_request_from_the_event_that_it_names() -> None:
