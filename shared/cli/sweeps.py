@@ -133,15 +133,16 @@ def run(
 
         try:
             with reaching_database(settings), reaching_kafka(settings):
-                count = asyncio.run(_run_once(settings, sweep, tell, wait_seconds=wait_seconds, alone=not beside))
+                count, still = asyncio.run(_run_once(settings, sweep, tell, wait_seconds=wait_seconds, alone=not beside))
         except SweepLedElsewhereError as error:
             _led_elsewhere(name, error.holder, as_json=as_json)
             raise typer.Exit(Exit.NO) from None
     if as_json:
-        print_json({"sweep": name, "published": count, **({"commands": published} if debug else {})})
+        print_json({"sweep": name, "published": count, "next": still.next, **({"commands": published} if debug else {})})
     else:
-        things = "nothing was due." if count == 0 else f"{count} command{'' if count == 1 else 's'} published."
-        line_console().print(f"{name}: {things}", style="green", markup=False)
+        things = "nothing was due" if count == 0 else f"{count} command{'' if count == 1 else 's'} published"
+        after = f"; the next falls due {ago(still.next, datetime.now(UTC))}" if still.next is not None else ""
+        line_console().print(f"{name}: {things}{after}.", style="green", markup=False)
 
 
 def _led_elsewhere(name: str, holder: str, *, as_json: bool) -> None:
@@ -155,14 +156,19 @@ def _led_elsewhere(name: str, holder: str, *, as_json: bool) -> None:
         complain(sentence)
 
 
-async def _run_once(settings: Settings, sweep: Sweep, tell: Callable[[Due, str], None], *, wait_seconds: float, alone: bool) -> int:
+async def _run_once(
+    settings: Settings, sweep: Sweep, tell: Callable[[Due, str], None], *, wait_seconds: float, alone: bool
+) -> tuple[int, DueNow]:
+    """How many commands were published, and what is due and to come after that."""
     engine = create_engine(settings, sweep.service, connections=1)
     watchdog = Watchdog(settings.handler_deadline_seconds)
     publisher = Publisher(client_options(settings), watchdog, service=sweep.service)
     try:
         await publisher.start()
         sweeper = Sweeper(sweep, engine=engine, publisher=publisher, topic_prefix=settings.topic_prefix, tell=tell)
-        return await sweeper.run_once(wait_seconds=wait_seconds, alone=alone)
+        count = await sweeper.run_once(wait_seconds=wait_seconds, alone=alone)
+        async with engine.connect() as connection:
+            return count, await _due(connection, sweep)
     finally:
         await publisher.stop()
         await engine.dispose()
