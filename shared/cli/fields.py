@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
-from shared.cli.inputs import closest, length, shortened
+from shared.cli.inputs import closest, is_length, length, shortened
 from shared.cli.reaching import CannotError
 from shared.codec.decode import describe_invalid
 from shared.codec.encode import format_time
@@ -205,6 +205,13 @@ class Fields:
             case _:
                 value = f"{path.rpartition('.')[2].removesuffix('_id')}-1"
         return f"{path}={value}"
+
+
+def counts_from_now(pair: str) -> bool:
+    """Whether a field that was typed says another time whenever it is read."""
+    path, _, text = pair.partition("=")
+    match = _RELATIVE.match(text)
+    return path.endswith("_at") and (text == "now" or (match is not None and is_length(match[2])))
 
 
 def _is_actor(kind: Schema) -> bool:

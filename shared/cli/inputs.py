@@ -15,6 +15,11 @@ _LENGTH: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s|m|min|h|d)\Z", re.ASC
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
 
+def is_length(text: str) -> bool:
+    """Whether it is a length of time."""
+    return _LENGTH.match(text) is not None
+
+
 def length(text: str) -> timedelta:
     """A length of time, such as ``90s``, ``15m``, ``2h``, ``1.5d``.
 

@@ -11,20 +11,20 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.cli.exits import Exit
-from shared.cli.fields import Fields
+from shared.cli.fields import Fields, counts_from_now
 from shared.cli.inputs import closest, identifier_argument, shortened
 from shared.cli.publishing import Place, RawPublisher
 from shared.cli.reaching import CannotError, UnansweredError, kafka_settings, reaching_kafka, told
 from shared.cli.terminal import hint, line_console, print_json, table_console
 from shared.cli.wording import printable, shown
-from shared.client import CaremeshClient, CaremeshError, NoOutcomeError
+from shared.client import CaremeshClient, CaremeshError, Listener, Message, NoOutcomeError
 from shared.codec.encode import encode_command
 from shared.mesh import modules
 from shared.messages.fields import SOURCE_PATTERN, Command, EventData, type_of
 from shared.messages.refusal import Rejected
 from shared.messages.registry import COMMANDS, service_of
 from shared.settings import Settings
-from shared.topics import commands_topic
+from shared.topics import commands_topic, dead_letter_topic
 
 SOURCE: Final = "/caremesh-cli"
 _SOURCE: Final = re.compile(SOURCE_PATTERN.removesuffix("$") + r"\Z")
@@ -32,7 +32,23 @@ _VERSION: Final = ".v1"
 #: The envelope of an event, which says little about what has happened.
 _ENVELOPE: Final = ("type", "id", "time", "decision")
 
+#: So long may a refusal come after the dead letter of the same command.
+_AFTER_DEAD_LETTER_SECONDS: Final = 1.0
+
 app = typer.Typer(add_completion=False)
+
+
+class SetAsideError(CannotError):
+    """The command was published, and can never be decided."""
+
+    exit_code = Exit.NO
+
+    def __init__(self, letter: Message) -> None:
+        """Say why, and where it lies."""
+        reason = letter.headers.get("__connect.errors.exception.class.name", "")
+        why = letter.headers.get("__connect.errors.exception.message", "")
+        identifier = letter.headers.get("caremesh_dead_letter_id", "")
+        super().__init__(printable(f"It cannot be decided: {reason}: {why} `caremesh dlq show {identifier}` shows what became of it."))
 
 
 def _source(text: str) -> str:
@@ -85,9 +101,11 @@ def send(
     """Publish a command, and print what becomes of it: what happened, or why it was refused.
 
     While no answer comes, the same record is published again: that leads to no second decision. To be sure after a crash, name the command
-    with --id and send it again, as often as you like: the same outcome comes back. Times are RFC 3339, or count from now: +2h, +3d, now.
+    with --id and send it again, as often as you like: the same outcome comes back. Times are RFC 3339, or, without --id, count from now:
+    +2h, +3d, now.
 
-    Exit code 0 when it happened, 1 if it was refused, 2 if nothing was published, 3 if nobody answered in time: then it may still happen.
+    Exit code 0 when it happened, 1 if it was refused or can never be decided, 2 if nothing was published, 3 if nobody answered in time: then
+    it may still happen.
 
     Examples:
         caremesh send booking.appointment.book.v1 --help
@@ -107,6 +125,9 @@ def send(
         if wants_help:
             _print_fields(model)
             return
+        if identifier is not None and (counted := [pair for pair in fields or [] if counts_from_now(pair)]):
+            message = f"{', '.join(counted)} is another time whenever it is sent, and --id names one command: give a time of the calendar."
+            raise CannotError(message)
         command = Fields(model).command_of(fields or [], datetime.now(UTC))
         if not _is_decided_here(command.type):
             message = f"Nobody here decides {command.type}: {service_of(command.type)} is no part of this mesh."
@@ -118,9 +139,10 @@ def send(
                 place = asyncio.run(_publish(settings, command, identifier, source=source, correlation_id=correlation_id))
             _report_published(command, identifier, source, place, as_json=as_json)
             return
-        outcome = asyncio.run(
-            _request(settings, command, identifier, source=source, correlation_id=correlation_id, timeout_seconds=timeout_seconds)
-        )
+        with reaching_kafka(settings):
+            outcome = asyncio.run(
+                _request(settings, command, identifier, source=source, correlation_id=correlation_id, timeout_seconds=timeout_seconds)
+            )
     _report_outcome(outcome, as_json=as_json)
     raise typer.Exit(Exit.NO if isinstance(outcome, Rejected) else Exit.OK)
 
@@ -167,11 +189,37 @@ async def _publish(settings: Settings, command: Command, identifier: str, *, sou
 async def _request(
     settings: Settings, command: Command, identifier: str, *, source: str, correlation_id: str | None, timeout_seconds: float
 ) -> EventData:
+    """The outcome.
+
+    Raises:
+        UnansweredError: none came.
+        SetAsideError: none will come.
+        CannotError: nothing was published.
+    """
+    set_aside: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+    def hear(letter: Message) -> None:
+        is_ours = (letter.headers.get("ce_source"), letter.headers.get("ce_id")) == (source, identifier)
+        if is_ours and not set_aside.done():
+            set_aside.set_result(letter)
+
+    dead_letters = dead_letter_topic(commands_topic(settings.topic_prefix, service_of(command.type)))
     try:
-        async with CaremeshClient(settings, source=source, timeout_seconds=timeout_seconds) as client:
-            request: Any = client.request(command, identifier=identifier, correlation_id=correlation_id)
-            outcome: EventData = await request
-            return outcome
+        async with (
+            CaremeshClient(settings, source=source, timeout_seconds=timeout_seconds) as client,
+            Listener(settings, [dead_letters], hear),
+        ):
+            asking: asyncio.Future[EventData] = asyncio.ensure_future(
+                client.request(command, identifier=identifier, correlation_id=correlation_id)
+            )
+            either: set[asyncio.Future[Any]] = {asking, set_aside}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            # A command whose data is wrong has both a dead letter and a refusal.
+            await asyncio.wait({asking}, timeout=_AFTER_DEAD_LETTER_SECONDS)
+            if not asking.done():
+                asking.cancel()
+                raise SetAsideError(set_aside.result())
+            return await asking
     except NoOutcomeError as error:
         raise UnansweredError(str(error)) from None
     except CaremeshError as error:

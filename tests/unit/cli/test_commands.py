@@ -175,6 +175,7 @@ def test_a_topic_that_is_set_otherwise_is_told_with_what_to_do() -> None:
         (("send",), "Say which command: `caremesh send --help` lists them."),
         (("send", "bok"), "There is no command bok. Did you mean book"),
         (("send", "book", "--id", "a b"), "1 to 128 characters"),
+        ((*BOOK, "--id", "a"), "starts_at=+2d is another time whenever it is sent"),
         (("send", "book", "--source", "a b"), "a source is a URI reference"),
         (("send", "book", "--timeout", "0"), "0.1"),
         (("send", "book"), "doctor_id: Field required"),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.cli.fields import Fields
+from shared.cli.fields import Fields, counts_from_now
 from shared.cli.reaching import CannotError
 from shared.cli.send import command_named
 from shared.messages.billing import ActivateSubscription
@@ -171,3 +171,13 @@ def test_a_type_that_can_be_several_is_answered_with_them() -> None:
 def test_an_unknown_type_is_answered_with_the_close_ones(given: str) -> None:
     with pytest.raises(CannotError, match=rf"There is no command {given}\. Did you mean .*book"):
         command_named(given)
+
+
+@pytest.mark.parametrize("pair", ["starts_at=+2d", "ends_at=-90s", "created_at=now"])
+def test_a_time_that_counts_from_now_is_known(pair: str) -> None:
+    assert counts_from_now(pair)
+
+
+@pytest.mark.parametrize("pair", ["starts_at=2030-01-31T11:30:00+02:00", "doctor_id=now", "doctor_id=+2d", "starts_at=+2x", "starts_at"])
+def test_a_time_of_the_calendar_does_not_count_from_now(pair: str) -> None:
+    assert not counts_from_now(pair)
