@@ -216,6 +216,7 @@ async def play(mesh: Mesh) -> Played:
     await until(lambda: nothing_is_due(mesh), "all that was imported too late is swept up")
     await mesh.decided()
     await mesh.noticed()
+    await mesh.is_clean(producer.acknowledged)
     return Played(
         events=await mesh.read_events(),
         states=await mesh.read("booking.appointments.v1"),
