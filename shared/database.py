@@ -109,6 +109,10 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[Connection]:
             # Lock first, then read: each statement must see what the last holder of the lock wrote, whatever a server's default is.
             async with driver.transaction(isolation="read_committed"):
                 yield driver
+        except asyncpg.InternalClientError:
+            # The server ended it at a moment at which the driver does not understand that: it would fail for ever.
+            await pooled.invalidate()
+            raise
         finally:
             if driver.is_closed():
                 # The pool learns of a lost connection from its own errors only.

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.database import sqlstate_of
 
 #: What a database that is away or starting up raises. The driver's own errors are among them: SQLAlchemy does not wrap those of connecting.
-DATABASE_ERRORS: Final = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+DATABASE_ERRORS: Final = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
 class Failure(Enum):

@@ -240,3 +240,19 @@ async def test_a_services_role_logs_in_with_its_password_and_reaches_its_own_sch
         # Roles are the whole server's.
         async with rescuer.begin() as owner:
             await owner.execute(text("ALTER ROLE caremesh_booking NOLOGIN PASSWORD NULL"))
+
+
+async def test_a_connection_that_the_driver_is_confused_about_is_not_used_again(engine: AsyncEngine) -> None:
+    async with transaction(engine) as connection:
+        before = connection.get_server_pid()
+
+    async def confused() -> None:
+        async with transaction(engine) as connection:
+            assert connection.get_server_pid() == before
+            raise asyncpg.InternalClientError
+
+    with pytest.raises(asyncpg.InternalClientError):
+        await confused()
+    async with transaction(engine) as connection:
+        assert connection.get_server_pid() != before
+        assert await connection.fetchval("SELECT 1") == 1
