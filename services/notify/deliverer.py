@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -36,7 +36,6 @@ from shared.database import transaction
 from shared.messages.notify import Channel, RecordDelivery
 from shared.path.backoff import Backoff
 from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, describe
-from shared.path.publisher import Publisher
 
 #: How often the queue is looked at while nothing is known to be due.
 _LOOK_SECONDS: Final = 0.25
@@ -73,6 +72,13 @@ class Limits:
         return timedelta(seconds=self.attempt_seconds) + _LEASE_MARGIN
 
 
+class Publishes(Protocol):
+    """Publishes messages, however long that takes."""
+
+    async def publish(self, messages: Sequence[OutgoingMessage]) -> None:
+        """Return once the brokers have them all."""
+
+
 class _Attempted(NamedTuple):
     """An attempt that is over."""
 
@@ -89,7 +95,7 @@ class Deliverer:
         providers: Mapping[Channel, Provider],
         *,
         engine: AsyncEngine,
-        publisher: Publisher,
+        publisher: Publishes,
         topic: str,
         rules: Rules,
         limits: Limits,

@@ -2,12 +2,15 @@
 
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from services.notify.domain.notification import DeliveryReason, Preferences, Rules
 from services.notify.domain.request import due_at
 from services.notify.domain.stale import Entity, is_stale
 from shared.messages.notify import About, Channel, DeliveryStatus, Priority, SuppressionReason, Template, UnsentReason
+
+#: Attempts begin a little late; where the retry period is short, that is no reason for fewer of them.
+_PATIENCE: Final = timedelta(minutes=1)
 
 
 class Standing(NamedTuple):
@@ -98,8 +101,8 @@ def after(answer: Answer, standing: Standing, now: datetime, rules: Rules, jitte
             reason = UnsentReason.FAILED
         case Answer.UNKNOWN:
             reason = UnsentReason.TIMED_OUT
-    # Where more is due than a failing provider can be asked in the time, there are fewer attempts, and the end comes no later.
-    is_over = standing.first_attempt_at is not None and now >= standing.first_attempt_at + rules.retry_period
+    # Where more is due than a failing provider can be asked in the time, there are fewer attempts, and the end comes all the same.
+    is_over = standing.first_attempt_at is not None and now >= standing.first_attempt_at + 2 * rules.retry_period + _PATIENCE
     if attempts >= rules.max_attempts or is_over:
         return Conclude(DeliveryStatus.UNSENT, reason)
     return Postpone(now + delay_after(attempts, rules) * (0.75 + 0.5 * jitter))
