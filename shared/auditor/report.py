@@ -19,6 +19,10 @@ class ViolationKind(StrEnum):
     PATIENT_OVERLAP = "patient_overlap"
     #: An appointment held a part of its doctor's time off.
     TIME_OFF_OVERLAP = "time_off_overlap"
+    #: A doctor or a patient was in two live calls or text sessions at once.
+    TWO_LIVE_SESSIONS = "two_live_sessions"
+    #: The activity of a text session does not add up.
+    ACTIVITY_MISCOUNTED = "activity_miscounted"
 
     #: A readable command that its consumer committed has no outcome.
     MISSING_OUTCOME = "missing_outcome"
@@ -30,6 +34,8 @@ class ViolationKind(StrEnum):
     DECISION_INDEX_GAP = "decision_index_gap"
     #: An event names a command that does not lie where it says.
     EVENT_WITHOUT_COMMAND = "event_without_command"
+    #: Another service was not asked what follows from an event.
+    MISSING_REQUEST = "missing_request"
     #: Records with one id differ in key, value or headers.
     COPIES_DIFFER = "copies_differ"
     #: An event's value or headers break the contract.

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from shared.auditor import booking
+from shared.auditor import booking, calls
 from shared.auditor.checks import Check
 from shared.auditor.words import ServiceWords
 
@@ -14,5 +14,9 @@ class AuditedService(NamedTuple):
     checks: tuple[Check, ...]
 
 
+_ALL: Final = (
+    AuditedService(calls.WORDS, calls.CHECKS),
+    AuditedService(booking.WORDS, booking.CHECKS),
+)
 #: By name, who hears another one before that one.
-SERVICES: Final = {service.words.name: service for service in (AuditedService(booking.WORDS, booking.CHECKS),)}
+SERVICES: Final = {service.words.name: service for service in _ALL}

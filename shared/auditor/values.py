@@ -43,6 +43,19 @@ def number(fields: Fields, field: str) -> int:
     return found
 
 
+def seconds_us(fields: Fields, field: str) -> int:
+    """A duration in seconds, with or without a fraction, as microseconds.
+
+    Raises:
+        MalformedError: it is none.
+    """
+    found = fields.get(field)
+    if not isinstance(found, int | float) or isinstance(found, bool) or found < 0:
+        message = f"{field} is no duration"
+        raise MalformedError(message)
+    return round(found * 1_000_000)
+
+
 def inside(fields: Fields, field: str) -> Fields:
     """An object.
 

@@ -32,6 +32,7 @@ def _fault(history: History, refusal: Event, status: str | None) -> str | None:
     if said is not None and said != status:
         return f"it says that the {refusal.entity} is {said}, which was {status or 'not there'}"
     words = history.words.commands.get(refusal.command_type)
-    outcomes = () if words is None else words.outcomes
+    # What a sweep closes, it closes for a deadline: that there is none is a wrong status, too.
+    outcomes = () if words is None or refusal.command_type in history.words.sweeps else words.outcomes
     allowed = [outcome for outcome in outcomes if (change := history.words.events[outcome].change) is not None and status in change.before]
     return f"{status} allows {', '.join(allowed)}" if allowed else None

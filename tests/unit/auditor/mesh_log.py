@@ -83,6 +83,19 @@ class MeshLog:
         headers = {f"ce_{name}": text for name, text in attributes.items()}
         return self.publish(topic, bytes_key, orjson.dumps(data), headers, partition)
 
+    def request_of(self, type_: str, data: dict[str, Any], *, cause: str, identity: str | None = None) -> Record:
+        """What this service asks another one because of something."""
+        self._serial += 1
+        key = (data.get("doctor_id") or data["patient_id"]).encode()
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": identifier_of(identity, self._serial),
+            "ce_source": f"/caremesh/{self.service}",
+            "ce_type": type_,
+            "ce_causationid": cause,
+        }
+        return self.publish(TOPICS[type_.split(".", maxsplit=1)[0]].commands, key, orjson.dumps(data), headers)
+
     def event_of(
         self,
         type_: str,
