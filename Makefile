@@ -17,8 +17,8 @@ setup: $(INSTALLED) ## install everything into .venv, and fetch what the embedde
 demo: setup ## run the mesh with live traffic, and the mission's tests against it
 	@$(BIN)/caremesh demo
 
-test: setup ## run every test
-	@$(BIN)/python -m pytest tests
+test: setup ## run every test, in two processes with servers of their own
+	@$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 bench: setup ## measure the booking path beside its baselines
 	@$(BIN)/python -m bench
