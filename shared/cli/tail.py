@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from shared.cli.exits import Exit
-from shared.cli.inputs import length_option
+from shared.cli.inputs import identifier_argument, length_option
 from shared.cli.reaching import kafka_settings, reaching_kafka, told
 from shared.cli.reading import TopicReader
 from shared.cli.seen import Seen
@@ -43,7 +43,10 @@ def tail(
     types: Annotated[
         list[str] | None, typer.Option("--type", help="Only types with this in them, such as rejected or booking.*.v1. Several: any.")
     ] = None,
-    about: Annotated[str, typer.Option("--about", metavar="ID", help="Only records that name this id.", show_default=False)] = "",
+    about: Annotated[
+        str | None,
+        typer.Option("--about", parser=identifier_argument, metavar="ID", help="Only records that name this id.", show_default=False),
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="End after so many.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each record, whole.")] = False,
 ) -> None:
@@ -96,13 +99,13 @@ async def _watch(
                     return
 
 
-def _filter(keys: Sequence[str], types: Sequence[str], about: str) -> Callable[[Seen], bool]:
+def _filter(keys: Sequence[str], types: Sequence[str], about: str | None) -> Callable[[Seen], bool]:
     def wanted(seen: Seen) -> bool:
         if keys and seen.key not in keys:
             return False
         if types and not any(part in seen.type or fnmatchcase(seen.type, part) for part in types):
             return False
-        return not about or seen.names(about)
+        return about is None or seen.names(about)
 
     return wanted
 
@@ -111,9 +114,8 @@ class _Plain:
     """For programs."""
 
     def show(self, seen: Seen) -> bool:
-        """Print the record."""
-        print_json(as_plain(seen), indent=False)
-        return True
+        """Print the record; whether anybody still reads."""
+        return print_json(as_plain(seen), indent=False)
 
 
 class _Lines:

@@ -20,7 +20,7 @@ class _PatientConsole(Console):
     def on_broken_pipe(self) -> None:
         """Print nothing more, and do not stumble over it at the end."""
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _fall_silent()
 
 
 def table_console() -> Console:
@@ -49,7 +49,21 @@ def hint(sentence: str) -> None:
     Console(stderr=True, soft_wrap=True, highlight=False).print(sentence, style="dim", markup=False)
 
 
-def print_json(content: Any, *, indent: bool = True) -> None:
-    """Print one JSON value."""
+def print_json(content: Any, *, indent: bool = True) -> bool:
+    """Print one JSON value.
+
+    Returns:
+        Whether anybody still reads.
+    """
     option = orjson.OPT_UTC_Z | (orjson.OPT_INDENT_2 if indent else 0)
-    typer.echo(orjson.dumps(content, option=option, default=str))
+    try:
+        typer.echo(orjson.dumps(content, option=option, default=str))
+    except BrokenPipeError:
+        _fall_silent()
+        return False
+    return True
+
+
+def _fall_silent() -> None:
+    """Write nowhere from now on: nobody reads on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -223,6 +223,20 @@ def test_tail_follows_until_it_has_seen_enough_or_is_interrupted(caremesh: Comma
     assert (endless.returncode, err) == (130, "")
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["lines", "json"])
+def test_tail_ends_in_peace_when_nobody_reads_on(caremesh: CommandLine, form: tuple[str, ...]) -> None:
+    booked(caremesh)
+    process = caremesh.start("tail", "all", "--from-beginning", *form)
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.stdout.close()
+    # The next line finds nobody.
+    booked(caremesh)
+    process.stdout = None
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
 # trace
 
 
