@@ -40,6 +40,7 @@ async def test_every_record_of_many_producers_counts_on_its_side_and_none_after_
 
         await asyncio.gather(*(write(number) for number in range(PRODUCERS)))
         await calls.decided()
+        await calls.is_clean()
     places = {record.header("ce_id"): (record.partition, record.offset) for record in await calls.read("calls.commands.v1")}
     events = await calls.read_events()
     outcomes = events.outcomes()

@@ -54,6 +54,7 @@ async def test_a_start_right_after_the_confirm_is_accepted_and_the_end_completes
         await until(calls_has_heard, "calls hears that it is completed")
         await to_calls.publish([start("call-4", *PAIR, "start-4", appointment_id="apt-1")])
         await calls.decided()
+        await calls.is_clean()
         assert ending((await calls.read_events()).outcome("start-4")) == "409 appointment_not_confirmed"
 
 
@@ -92,6 +93,7 @@ async def test_who_does_not_come_is_absent(mesh: Mesh, calls: Mesh) -> None:
         await until(the_first_try_has_failed, "the doctor does not answer")
         await to_calls.publish([start("c-too", *pairs["both-in-vain"], "start-c-too", by=DOCTOR, appointment_id="both-in-vain")])
         await calls.decided()
+        await calls.is_clean()
         assert {ending(outcome) for outcome in (await calls.read_events()).outcomes().values()} <= {
             "started",
             "connected",

@@ -33,6 +33,7 @@ async def test_what_is_due_is_listed_and_done_by_hand(mesh: Mesh, calls: Mesh) -
         assert [command["entity_id"] for command in run["commands"]] == ["text-1"]
         assert "1 command published" in await calls.caremesh("sweeps", "run", "appointments-no-show")
         await calls.decided()
+        await calls.is_clean()
         await mesh.decided()
         over = {event["type"]: event for event in (await calls.read_events()).values if not event["type"].endswith("started.v1")}
         assert over.keys() == {"calls.call.failed.v1", "calls.text_session.expired.v1"}

@@ -82,6 +82,7 @@ async def test_commands_published_meanwhile_are_decided_by_the_log_alone(calls: 
         await until(nothing_waits, "all is made up")
         await calls.decided()
         await calls.noticed()
+        await calls.is_clean()
         events = await calls.read_events()
     over = {event.get("call_id") or event["session_id"]: event for end in ("failed", "expired", "ended") for event in events.of_type(end)}
     assert {name: event["time"] for name, event in over.items() if name in deadlines} == deadlines

@@ -111,6 +111,7 @@ async def test_log_order_decides_and_the_loser_learns_who_won(calls: Mesh, name:
             await one.publish([make(*pair, f"before-{step}-{pair[0]}") for pair in parties])
         await run(race, parties, one, other)
         await calls.decided()
+        await calls.is_clean()
     places = {record.header("ce_id"): (record.partition, record.offset) for record in await calls.read("calls.commands.v1")}
     events = await calls.read_events()
     ways: Counter[str] = Counter()
@@ -161,6 +162,7 @@ async def test_connect_against_time_out(calls: Mesh) -> None:
 
         await until(the_last_third_has_failed, "all have tried to connect", step=0.02)
         await calls.decided()
+        await calls.is_clean()
     await judge(calls)
 
 

@@ -46,6 +46,7 @@ async def test_a_call_from_start_to_end_a_lost_one_a_stale_one_and_a_text_sessio
         await until(lambda: has_ended(calls, "lost"), "the lost call ends")
         await calls.decided()
         await calls.noticed()
+        await calls.is_clean()
         events = await calls.read_events()
         words = {
             identifier: outcome["type"].split(".")[2]
