@@ -116,10 +116,11 @@ class Appointment:
 
     def in_the_way_of(self, asked: Interval) -> Interval | None:
         """The first of its times that shares a moment with another."""
+        own = self.interval if self.starts_at < asked.ends_at and asked.starts_at < self.ends_at else None
         proposed = self.proposed_interval
-        if proposed is None:
-            return self.interval if self.interval.overlaps(asked) else None
-        return min((interval for interval in (self.interval, proposed) if interval.overlaps(asked)), default=None)
+        if proposed is None or not proposed.overlaps(asked):
+            return own
+        return proposed if own is None else min(own, proposed)
 
     def taken_at(self, starts_at: datetime) -> datetime:
         """When the command was appended that took this one of its times."""

@@ -56,14 +56,12 @@ def finds_the_patient_free(known: Known, command: TakesTime, moment: Moment, _ru
 
 def lapsed_in_the_way(known: Known, command: TakesTime, moment: Moment, rules: Rules) -> list[BookingEvent]:
     """Close what has lapsed and still stands where the doctor's time is taken, as a sweep would have by now."""
-    if not known.of_doctor:
+    lapsed = [hold for hold in known.of_doctor if hold.is_lapsed(moment.now)]
+    if not lapsed:
         return []
     asked = intervals_of(command, known)
-    return [
-        expired(hold, command.type, moment, rules)
-        for hold in known.of_doctor
-        if hold.is_lapsed(moment.now) and any(hold.in_the_way_of(interval) is not None for interval in asked)
-    ]
+    in_the_way = [hold for hold in lapsed if any(hold.in_the_way_of(interval) is not None for interval in asked)]
+    return [expired(hold, command.type, moment, rules) for hold in in_the_way]
 
 
 def intervals_of(command: TakesTime, known: Known) -> tuple[Interval, ...]:
