@@ -41,7 +41,8 @@ def _stop() -> None:
 def session_timeout(seconds: str) -> None:
     """The group gives this member's partitions away after so long without a sign of life."""
     _replace(consumers, "ConsumerRuntime", partial(ConsumerRuntime, session_timeout_seconds=float(seconds)))
-    if sys.argv[2] == "processor":
+    # Of billing, the consumer is a stream processor as well.
+    if "processor" in sys.argv or "billing" in sys.argv:
         from shared.runtimes import faust as processors
 
         _replace(processors, "_SESSION_TIMEOUT_SECONDS", float(seconds))
