@@ -2,29 +2,27 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import uuid4
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from shared.cli.asking import Asked, publish, request
 from shared.cli.exits import Exit
 from shared.cli.fields import Fields, counts_from_now
 from shared.cli.inputs import closest, identifier_argument, shortened
-from shared.cli.publishing import Place, RawPublisher
-from shared.cli.reaching import CannotError, UnansweredError, kafka_settings, reaching_kafka, told
+from shared.cli.publishing import Place
+from shared.cli.reaching import CannotError, kafka_settings, reaching_kafka, told
 from shared.cli.terminal import hint, line_console, print_json, table_console
 from shared.cli.wording import printable, shown
-from shared.client import CaremeshClient, CaremeshError, Listener, Message, NoOutcomeError
-from shared.codec.encode import encode_command
 from shared.mesh import modules
 from shared.messages.fields import SOURCE_PATTERN, Command, EventData, type_of
 from shared.messages.refusal import Rejected
 from shared.messages.registry import COMMANDS, service_of
-from shared.settings import Settings
-from shared.topics import commands_topic, dead_letter_topic
 
 SOURCE: Final = "/caremesh-cli"
 _SOURCE: Final = re.compile(SOURCE_PATTERN.removesuffix("$") + r"\Z")
@@ -32,23 +30,7 @@ _VERSION: Final = ".v1"
 #: The envelope of an event, which says little about what has happened.
 _ENVELOPE: Final = ("type", "id", "time", "decision")
 
-#: So long may a refusal come after the dead letter of the same command.
-_AFTER_DEAD_LETTER_SECONDS: Final = 1.0
-
 app = typer.Typer(add_completion=False)
-
-
-class SetAsideError(CannotError):
-    """The command was published, and can never be decided."""
-
-    exit_code = Exit.NO
-
-    def __init__(self, letter: Message) -> None:
-        """Say why, and where it lies."""
-        reason = letter.headers.get("__connect.errors.exception.class.name", "")
-        why = letter.headers.get("__connect.errors.exception.message", "")
-        identifier = letter.headers.get("caremesh_dead_letter_id", "")
-        super().__init__(printable(f"It cannot be decided: {reason}: {why} `caremesh dlq show {identifier}` shows what became of it."))
 
 
 def _source(text: str) -> str:
@@ -114,37 +96,43 @@ def send(
         caremesh send book --no-wait doctor_id=doctor-7 patient_id=patient-2 starts_at=+3d modality=text actor.role=admin actor.id=admin-1
     """
     with told(as_json=as_json):
-        if wants_help and not type_:
-            typer.echo(context.get_help(), nl=False)
-            _print_types()
-            return
-        if not type_:
-            message = "Say which command: `caremesh send --help` lists them."
-            raise CannotError(message)
-        model = command_named(type_)
         if wants_help:
-            _print_fields(model)
+            _explain(type_, context)
             return
-        if identifier is not None and (counted := [pair for pair in fields or [] if counts_from_now(pair)]):
-            message = f"{', '.join(counted)} is another time whenever it is sent, and --id names one command: give a time of the calendar."
-            raise CannotError(message)
-        command = Fields(model).command_of(fields or [], datetime.now(UTC))
-        if not _is_decided_here(command.type):
-            message = f"Nobody here decides {command.type}: {service_of(command.type)} is no part of this mesh."
-            raise CannotError(message)
+        asked = Asked(
+            command=_command(type_, fields or [], is_named=identifier is not None),
+            identifier=identifier or str(uuid4()),
+            source=source,
+            correlation_id=correlation_id,
+        )
         settings = kafka_settings()
-        identifier = identifier or str(uuid4())
-        if not wait:
-            with reaching_kafka(settings):
-                place = asyncio.run(_publish(settings, command, identifier, source=source, correlation_id=correlation_id))
-            _report_published(command, identifier, source, place, as_json=as_json)
-            return
         with reaching_kafka(settings):
-            outcome = asyncio.run(
-                _request(settings, command, identifier, source=source, correlation_id=correlation_id, timeout_seconds=timeout_seconds)
-            )
+            if not wait:
+                _report_published(asked, asyncio.run(publish(settings, asked)), as_json=as_json)
+                return
+            outcome = asyncio.run(request(settings, asked, timeout_seconds=timeout_seconds))
     _report_outcome(outcome, as_json=as_json)
     raise typer.Exit(Exit.NO if isinstance(outcome, Rejected) else Exit.OK)
+
+
+def _command(type_: str, fields: Sequence[str], *, is_named: bool) -> Command:
+    """The command that was typed.
+
+    Raises:
+        CannotError: it cannot be published so; the message says why.
+    """
+    if not type_:
+        message = "Say which command: `caremesh send --help` lists them."
+        raise CannotError(message)
+    model = command_named(type_)
+    if is_named and (counted := [pair for pair in fields if counts_from_now(pair)]):
+        message = f"{', '.join(counted)} is another time whenever it is sent, and --id names one command: give a time of the calendar."
+        raise CannotError(message)
+    command = Fields(model).command_of(fields, datetime.now(UTC))
+    if not _is_decided_here(command.type):
+        message = f"Nobody here decides {command.type}: {service_of(command.type)} is no part of this mesh."
+        raise CannotError(message)
+    return command
 
 
 def command_named(given: str) -> type[Command]:
@@ -173,64 +161,12 @@ def _is_decided_here(type_: str) -> bool:
     return service_of(type_) in {module.rpartition(".")[2] for module in modules()}
 
 
-async def _publish(settings: Settings, command: Command, identifier: str, *, source: str, correlation_id: str | None) -> Place:
-    message = encode_command(
-        command,
-        topic=commands_topic(settings.topic_prefix, service_of(command.type)),
-        source=source,
-        identifier=identifier,
-        time=datetime.now(UTC),
-        context={} if correlation_id is None else {"correlationid": correlation_id},
-    )
-    async with RawPublisher(settings) as publisher:
-        return await publisher.publish(message.topic, message.key, message.value, message.headers, keyless_partition=0)
-
-
-async def _request(
-    settings: Settings, command: Command, identifier: str, *, source: str, correlation_id: str | None, timeout_seconds: float
-) -> EventData:
-    """The outcome.
-
-    Raises:
-        UnansweredError: none came.
-        SetAsideError: none will come.
-        CannotError: nothing was published.
-    """
-    set_aside: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-
-    def hear(letter: Message) -> None:
-        is_ours = (letter.headers.get("ce_source"), letter.headers.get("ce_id")) == (source, identifier)
-        if is_ours and not set_aside.done():
-            set_aside.set_result(letter)
-
-    dead_letters = dead_letter_topic(commands_topic(settings.topic_prefix, service_of(command.type)))
-    try:
-        async with (
-            CaremeshClient(settings, source=source, timeout_seconds=timeout_seconds) as client,
-            Listener(settings, [dead_letters], hear),
-        ):
-            asking: asyncio.Future[EventData] = asyncio.ensure_future(
-                client.request(command, identifier=identifier, correlation_id=correlation_id)
-            )
-            either: set[asyncio.Future[Any]] = {asking, set_aside}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            # A command whose data is wrong has both a dead letter and a refusal.
-            await asyncio.wait({asking}, timeout=_AFTER_DEAD_LETTER_SECONDS)
-            if not asking.done():
-                asking.cancel()
-                raise SetAsideError(set_aside.result())
-            return await asking
-    except NoOutcomeError as error:
-        raise UnansweredError(str(error)) from None
-    except CaremeshError as error:
-        raise CannotError(str(error)) from None
-
-
-def _report_published(command: Command, identifier: str, source: str, place: Place, *, as_json: bool) -> None:
+def _report_published(asked: Asked, place: Place, *, as_json: bool) -> None:
+    type_, identifier = asked.command.type, asked.identifier
     if as_json:
-        print_json({"command": {"source": source, "id": identifier, "type": command.type}, **place._asdict()})
+        print_json({"command": {"source": asked.source, "id": identifier, "type": type_}, **place._asdict()})
     else:
-        line_console().print(f"{command.type} {identifier} lies in {place.topic}[{place.partition}]@{place.offset}.", markup=False)
+        line_console().print(f"{type_} {identifier} lies in {place.topic}[{place.partition}]@{place.offset}.", markup=False)
         hint(f"`caremesh trace {identifier}` shows what becomes of it.")
 
 
@@ -256,6 +192,14 @@ def _report_outcome(outcome: EventData, *, as_json: bool) -> None:
             table.add_row(name, Text(shown(value)))
     table.add_row("command", Text(f"{decision.command.id} of {decision.command.source}"))
     table_console().print(table)
+
+
+def _explain(type_: str, context: typer.Context) -> None:
+    if type_:
+        _print_fields(command_named(type_))
+    else:
+        typer.echo(context.get_help(), nl=False)
+        _print_types()
 
 
 def _print_types() -> None:
