@@ -45,7 +45,7 @@ class SweepRun:
 _NOTE = text(
     """
     INSERT INTO sweep_runs AS known (sweep, ran_at, ran_by, published_at, published)
-    VALUES (:sweep, clock_timestamp(), :ran_by, CASE WHEN :published > 0 THEN clock_timestamp() END, :published)
+    VALUES (:sweep, statement_timestamp(), :ran_by, CASE WHEN :published > 0 THEN statement_timestamp() END, :published)
     ON CONFLICT (sweep) DO UPDATE SET
         ran_at = excluded.ran_at,
         ran_by = excluded.ran_by,
