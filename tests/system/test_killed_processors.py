@@ -1,8 +1,9 @@
-"""Stream processors killed under load: every event is told, once."""
+"""Stream processors killed under load: every event is told, once, and how things stand is published as it is."""
 
 from tests.system.harness.mesh import Mesh
 from tests.system.harness.pouring import pouring
 from tests.system.harness.progress import progress
+from tests.system.harness.states import published, standing
 from tests.system.harness.verdict import nothing_lost_nothing_twice
 from tests.system.harness.waiting import SOAK
 
@@ -32,4 +33,5 @@ async def test_processors_killed_and_terminated_under_load_leave_no_event_untold
     assert len({record.header("ce_id") for record in requests}) == report.counts["booking"].notifications > 0
     contents = {(record.header("ce_id"), record.content) for record in requests}
     assert len(contents) == report.counts["booking"].notifications, "copies are the same to the byte"
+    assert await published(mesh) == await standing(mesh), "no record is stale, whoever published it"
     assert all(processor.runs for processor in processors)
