@@ -1,16 +1,16 @@
 """What a patient has: subscriptions and, of each modality, a balance. Every change of it is an entry of the ledger."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from services.billing.domain.ledger import Cause, Deduction, Entry, EntryKind
 from services.billing.domain.subscription import Subscription
 from shared.messages.fields import Modality
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+class Balance(NamedTuple):
     """The units that a patient has of one modality, as the ledger's entries add up.
 
     Attributes:
@@ -30,8 +30,7 @@ class OverdrawnError(Exception):
     """More was to be taken than there is: the rules exclude it, the database would refuse it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(NamedTuple):
     """A patient's units.
 
     Attributes:
@@ -40,16 +39,16 @@ class Account:
     """
 
     patient_id: str
-    subscriptions: tuple[Subscription, ...] = ()
+    subscriptions: tuple[Subscription, ...]
     balances: Mapping[Modality, Balance]
 
     @staticmethod
     def of(patient_id: str, subscriptions: Iterable[Subscription], balances: Iterable[Balance]) -> "Account":
         """Put a patient's account together."""
         return Account(
-            patient_id=patient_id,
-            subscriptions=tuple(sorted(subscriptions, key=lambda subscription: subscription.age)),
-            balances={balance.modality: balance for balance in balances},
+            patient_id,
+            tuple(sorted(subscriptions, key=lambda subscription: subscription.age)),
+            {balance.modality: balance for balance in balances},
         )
 
     def balance(self, modality: Modality) -> Balance:
@@ -58,11 +57,17 @@ class Account:
 
     def subscription(self, subscription_id: str) -> Subscription | None:
         """One of the active subscriptions."""
-        return next((held for held in self.subscriptions if held.subscription_id == subscription_id), None)
+        for held in self.subscriptions:
+            if held.subscription_id == subscription_id:
+                return held
+        return None
 
     def payer(self, modality: Modality, due_at: datetime, now: datetime) -> Subscription | None:
         """The oldest subscription that has a unit for what fell due then and is decided now."""
-        return next((held for held in self.subscriptions if held.gives(modality, due_at, now)), None)
+        for held in self.subscriptions:
+            if held.gives(modality, due_at, now):
+                return held
+        return None
 
     def available(self, modality: Modality, due_at: datetime, now: datetime) -> int:
         """How many units there are for what fell due then and is decided now."""
@@ -70,14 +75,14 @@ class Account:
 
     def told_low(self, modality: Modality) -> "Account":
         """The account, once the patient was told that few are left."""
-        return self._with_balance(replace(self.balance(modality), told_low=True))
+        return self._with_balance(self.balance(modality)._replace(told_low=True))
 
     def with_subscription(self, subscription: Subscription) -> "Account":
         """The account with this subscription as it stands now; without it, if it is not active any more."""
         others = [held for held in self.subscriptions if held.subscription_id != subscription.subscription_id]
         if subscription.is_active:
             others.append(subscription)
-        return replace(self, subscriptions=tuple(sorted(others, key=lambda held: held.age)))
+        return self._replace(subscriptions=tuple(sorted(others, key=lambda held: held.age)))
 
     def post(
         self,
@@ -107,11 +112,12 @@ class Account:
             OverdrawnError: there are fewer units than that.
         """
         before = self.balance(modality)
-        after = replace(
-            before,
-            remaining=before.remaining + units,
-            sequence=before.sequence + 1,
-            told_low=before.told_low and kind is not EntryKind.GRANTED,
+        after = Balance(
+            self.patient_id,
+            modality,
+            before.remaining + units,
+            before.sequence + 1,
+            before.told_low and kind is not EntryKind.GRANTED,
         )
         if after.remaining < 0:
             raise OverdrawnError
@@ -128,11 +134,14 @@ class Account:
             reason_code=reason_code,
             cause=cause,
         )
-        moved = self._with_balance(after)
-        held = self.subscription(subscription_id)
-        if held is not None:
-            moved = moved.with_subscription(replace(held, remaining=held.remaining.plus(modality, units)))
-        return moved, entry
+        subscriptions = tuple(
+            _moved(held, modality, units) if held.subscription_id == subscription_id else held for held in self.subscriptions
+        )
+        return Account(self.patient_id, subscriptions, {**self.balances, modality: after}), entry
 
     def _with_balance(self, balance: Balance) -> "Account":
-        return replace(self, balances={**self.balances, balance.modality: balance})
+        return self._replace(balances={**self.balances, balance.modality: balance})
+
+
+def _moved(held: Subscription, modality: Modality, units: int) -> Subscription:
+    return replace(held, remaining=held.remaining.plus(modality, units))

@@ -82,7 +82,7 @@ def give_back(
     been taken.
     """
     source = deduction.subscription_id
-    reversed_ = replace(deduction, is_reversed=True)
+    reversed_ = deduction._replace(is_reversed=True)
     account, entry = account.post(
         EntryKind.REVERSED,
         deduction.modality,

@@ -5,7 +5,6 @@ not at all. Written as one row, neither side can be there without the other. Ent
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -35,8 +34,7 @@ class Cause(NamedTuple):
     type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deduction:
+class Deduction(NamedTuple):
     """One unit of one session, taken from a subscription and paid to a doctor.
 
     Attributes:
@@ -63,8 +61,7 @@ class Deduction:
         return 2 if self.is_reversed else 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One change of the units that a patient has of a modality, and the money that goes with it.
 
     Attributes:
@@ -72,9 +69,9 @@ class Entry:
         sequence: gapless for each patient and modality.
         before: the patient's units of the modality before it.
         after: and after it.
+        cause: the message that it was made for.
         deduction: of a ``deducted`` or ``reversed`` entry.
         reason_code: why it was reversed.
-        cause: the message that it was made for.
     """
 
     kind: EntryKind
@@ -85,9 +82,9 @@ class Entry:
     before: int
     after: int
     subscription_id: str
+    cause: Cause
     deduction: Deduction | None = None
     reason_code: str | None = None
-    cause: Cause
 
 
 class Posting(NamedTuple):
