@@ -8,11 +8,14 @@ from typing import Any
 
 import orjson
 
+from shared.codec.decode import Received, decode
 from shared.codec.record import OutgoingMessage, Record, StoredRecord
 from shared.messages.fields import Command
+from shared.messages.registry import COMMANDS
 from shared.path.handler import Handler
 from shared.path.pipeline import Handled
 from shared.path.transaction import Transactions
+from tests.contract import assert_as_published, assert_declared, assert_headers_as_published
 from tests.examples import NOW, example_record
 
 
@@ -24,10 +27,12 @@ class Worker:
     handler: Handler[Any]
 
     async def handle(self, *records: Record) -> list[OutgoingMessage]:
-        """Decide records as one poll, and what it left in the next."""
+        """Decide records as one poll, and what it left in the next; what comes of them is what the published contract says."""
         messages = (await self.handler.handle(records)).messages
         while self.handler.carries:
             messages += (await self.handler.handle([])).messages
+        for message in messages:
+            assert_keeps_to_the_contract(message)
         return messages
 
     async def outcomes(self, *records: StoredRecord) -> list[str]:
@@ -55,6 +60,22 @@ class Log:
         )
         assert copy.offset != record.offset
         return copy
+
+
+def assert_keeps_to_the_contract(message: OutgoingMessage) -> None:
+    """Fail unless an event is what is published of it, and a command one that its service takes."""
+    if message.topic.endswith(".dlq"):
+        return
+    assert message.key is not None
+    if ".commands." in message.topic:
+        received = decode(StoredRecord(message.topic, 0, 0, 0, message.key, message.value, message.headers), COMMANDS)
+        assert isinstance(received, Received), received
+        assert isinstance(received.content, Command), received.content
+        return
+    value = value_of(message)
+    assert_as_published(value)
+    assert_headers_as_published(headers_of(message), value, message.key.decode())
+    assert_declared(value)
 
 
 def value_of(message: OutgoingMessage) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from shared.auditor import CannotLookError, Report, audit
 from shared.settings import Settings
 from tests.system.harness.processes import Crew, Process
 from tests.system.harness.producers import Acknowledged, NativeProducer, PythonProducer
+from tests.system.harness.published import published_as_declared
 from tests.system.harness.reading import Events, Lying, read_all
 from tests.system.harness.waiting import until
 
@@ -186,13 +187,14 @@ class Mesh:
             raise AssertionError(str(error)) from error
 
     async def is_clean(self, acknowledged: Collection[Acknowledged] = ()) -> Report:
-        """Fail unless the auditor finds nothing, and every command of this service is decided."""
+        """Fail unless the auditor finds nothing, every command of this service is decided, and what is published is what the contract says."""
         report = await self.audit(acknowledged)
         assert report.passed, "\n".join(
             [str(dict(report.totals)), *(violation.sentence for violation in report.violations[:10]), self.crew.logs()]
         )
         assert report.counts[self.service].in_flight_commands == 0
         assert report.acknowledged == len(set(acknowledged))
+        await published_as_declared(self.settings)
         return report
 
     # The database
