@@ -89,14 +89,10 @@ def topic_of(message: AnyModel) -> str:
 
 def key_of(message: AnyModel) -> str:
     """The field, or else the header, that the record's key is equal to."""
-    if issubclass(message, Command):
+    if not issubclass(message, StateData):
         return message.key_field
-    if issubclass(message, StateData):
-        field = f"{type_of(message).split('.')[1]}_id"
-        return field if field in message.model_fields else "ce_subject"
-    causes = causes_of(message)
-    # What is decided about another service's events is about a session.
-    return causes[0].key_field if causes else "doctor_id"
+    field = f"{type_of(message).split('.')[1]}_id"
+    return field if field in message.model_fields else "ce_subject"
 
 
 def causes_of(event: type[EventData]) -> list[type[Command]]:

@@ -160,6 +160,9 @@ class Decision(Published):
 class EventData(Published):
     """What every event's value carries."""
 
+    #: The field that the record's key is equal to.
+    key_field: ClassVar[str] = "doctor_id"
+
     type: Identifier
     """What happened; equal to the header `ce_type`."""
     id: Identifier

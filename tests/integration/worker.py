@@ -1,5 +1,6 @@
 """A worker without Kafka: records in, messages out."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,9 @@ from shared.path.transaction import Transactions
 from tests.contract import assert_as_published, assert_declared, assert_headers_as_published
 from tests.examples import NOW, example_record
 
+#: Of each batch, and each type: a thousand of one kind say no more than these.
+_LOOKED_AT_OF_A_KIND = 10
+
 
 @dataclass(frozen=True)
 class Worker:
@@ -31,8 +35,12 @@ class Worker:
         messages = (await self.handler.handle(records)).messages
         while self.handler.carries:
             messages += (await self.handler.handle([])).messages
+        looked_at: Counter[bytes] = Counter()
         for message in messages:
-            assert_keeps_to_the_contract(message)
+            kind = dict(message.headers).get("ce_type", b"")
+            looked_at[kind] += 1
+            if looked_at[kind] <= _LOOKED_AT_OF_A_KIND:
+                assert_keeps_to_the_contract(message)
         return messages
 
     async def outcomes(self, *records: StoredRecord) -> list[str]:

@@ -1,6 +1,6 @@
 """What happens to subscriptions, session units and balances, and what sessions come to."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ from shared.messages.billing.vocabulary import (
     UnitCount,
     UnitNumber,
 )
-from shared.messages.fields import ChangedBy, EventData, Identifier, Message, Modality, Published, Role, StateData, UtcTime
+from shared.messages.fields import CommandReference, EventData, Identifier, Message, Modality, Published, Role, StateData, UtcTime
 from shared.messages.refusal import DataReason, Rejected
 
 
@@ -69,6 +69,8 @@ class SubscriptionEvent(EventData):
     `billing.balance.changed.v1` right after it carries each further one. The version counts changes of status: how the units go
     is told by the balance's sequence.
     """
+
+    key_field: ClassVar[str] = "patient_id"
 
     subscription_id: Identifier
     """Which subscription."""
@@ -127,7 +129,7 @@ class SubscriptionConflict(Published):
     """With `wrong_status`: where it stands."""
     since: UtcTime | None = None
     """With `wrong_status`: since when it stands there."""
-    command: ChangedBy | None = None
+    command: CommandReference | None = None
     """With `wrong_status`: the command that made it so."""
     ends_at: UtcTime | None = None
     """Its end, when that has passed or is still to come."""
@@ -135,6 +137,8 @@ class SubscriptionConflict(Published):
 
 class SubscriptionRejected(Rejected):
     """A subscription command was refused, and nothing has changed."""
+
+    key_field: ClassVar[str] = "patient_id"
 
     type: Literal[SubscriptionEventType.REJECTED]
     reason: Annotated[DataReason | SubscriptionReason | Identifier, Field(union_mode="left_to_right")]
@@ -191,6 +195,8 @@ class SessionUnitReversed(SessionUnitEvent):
 class SessionUnitConflict(Published):
     """What stands in the way of a session unit command."""
 
+    deduction_id: Identifier | None = None
+    """With `already_deducted`: the deduction that was made before."""
     due_at: UtcTime | None = None
     """With `not_due`: when the unit will fall due, as far as it can be known."""
     ended_at: UtcTime | None = None
@@ -266,6 +272,8 @@ class BalanceState(StateData):
 
 class BalanceChanged(BalanceEvent):
     """A further balance that another event of the same decision changed. The record's key is the patient's id."""
+
+    key_field: ClassVar[str] = "patient_id"
 
     type: Literal[BalanceEventType.CHANGED]
     subscription_id: Identifier

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from shared.messages.booking import AppointmentStatus
 from shared.messages.calls.vocabulary import CallEventType, CallStatus, SessionReason, TextSessionEventType, TextSessionStatus
-from shared.messages.fields import ChangedBy, EventData, Identifier, Modality, Published, Role, StateData, UtcTime
+from shared.messages.fields import CommandReference, EventData, Identifier, Modality, Published, Role, StateData, UtcTime
 from shared.messages.refusal import DataReason, Rejected
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -38,7 +38,7 @@ class SessionConflict(Published):
     """Where it stands."""
     since: UtcTime | None = None
     """With `wrong_status`, `timed_out` and `session_not_active`: since when it stands there."""
-    command: ChangedBy | None = None
+    command: CommandReference | None = None
     """With these: what made it so; absent when its deadline has passed and no sweep has come yet."""
     modality: Modality | None = None
     """With `wrong_modality`: what the appointment is for."""

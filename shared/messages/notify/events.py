@@ -1,6 +1,6 @@
 """What becomes of notifications and preferences."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,8 @@ class DeliveryState(Published):
 
 class NotificationEvent(EventData):
     """What every event of a notification carries, a refusal apart: the whole state."""
+
+    key_field: ClassVar[str] = "recipient_id"
 
     notification_id: Identifier
     """Which notification."""
@@ -95,6 +97,8 @@ class NotificationRead(NotificationEvent):
 class NotificationRejected(Rejected):
     """A command about a notification was refused, and nothing has changed."""
 
+    key_field: ClassVar[str] = "recipient_id"
+
     type: Literal[NotifyEventType.REJECTED]
     reason: Annotated[DataReason | NotificationReason | Identifier, Field(union_mode="left_to_right")]
     """Why, for programs: the first that holds, in the order of the table of reasons. There may be more of them one day: go by the code then."""
@@ -107,6 +111,8 @@ class NotificationRejected(Rejected):
 class PreferencesChanged(EventData):
     """A recipient's preferences as they are now; the version is the same as before when nothing is different."""
 
+    key_field: ClassVar[str] = "recipient_id"
+
     type: Literal[NotifyEventType.PREFERENCES_CHANGED]
     recipient_id: Identifier
     """Whose; the record's key."""
@@ -118,6 +124,8 @@ class PreferencesChanged(EventData):
 
 class PreferencesRejected(Rejected):
     """A command about preferences was refused, and nothing has changed."""
+
+    key_field: ClassVar[str] = "recipient_id"
 
     type: Literal[NotifyEventType.PREFERENCES_REJECTED]
     reason: Annotated[DataReason | PreferencesReason | Identifier, Field(union_mode="left_to_right")]
