@@ -8,6 +8,7 @@ from shared.auditor.core import audit_records
 from shared.auditor.kafka import CannotLookError, audit
 from shared.auditor.records import Position, Record, Scope, Topics
 from shared.auditor.report import Counts, RecordReference, Report, Violation, ViolationKind
+from shared.auditor.rules import Rules
 from shared.auditor.services import SERVICES
 
 #: The services that the auditor knows.
@@ -21,6 +22,7 @@ __all__ = [
     "Record",
     "RecordReference",
     "Report",
+    "Rules",
     "Scope",
     "Topics",
     "Violation",

@@ -122,7 +122,7 @@ class History:
 
     def is_in_flight(self, event: Event) -> bool:
         """Whether somebody has a record that is not decided yet: of what is theirs some events may be still to come."""
-        return event.key in self._ids_in_flight
+        return event.key in self._ids_in_flight or (self.words.is_ordered_by_patient and event.patient_id in self._ids_in_flight)
 
     def is_decided(self, command: Command) -> bool:
         """Whether the command's consumer has committed it, so that its outcome must be there."""

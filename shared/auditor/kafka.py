@@ -19,6 +19,7 @@ from shared import lenient_records
 from shared.auditor.core import Audit
 from shared.auditor.records import Record, Scope
 from shared.auditor.report import Report
+from shared.auditor.rules import Rules
 
 _POLL_RECORDS: Final = 5_000
 _POLL_TIMEOUT_MILLISECONDS: Final = 1_000
@@ -42,7 +43,7 @@ async def audit(
     *,
     services: Collection[str] | None = None,
     acknowledged: Collection[tuple[str, int, int]] = (),
-    text_sessions_per_doctor: int = 1,
+    rules: Rules | None,
     wait_seconds: float = 0,
 ) -> Report:
     """Read a mesh's topics up to their ends of now, and audit them.
@@ -52,7 +53,7 @@ async def audit(
         prefix: of the mesh's topics and groups.
         services: whose topics; None: all that the auditor knows.
         acknowledged: (topic, partition, offset) that Kafka acknowledged to producers; each must still be there.
-        text_sessions_per_doctor: as many active text sessions as a doctor may have at once.
+        rules: the settings to judge by; None: what depends on them is not judged.
         wait_seconds: wait so long at the most until the mesh has committed all that lies in its topics.
 
     Raises:
@@ -68,7 +69,7 @@ async def audit(
         max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
     )
     admin = AIOKafkaAdminClient(**options)
-    scope = Scope(prefix=prefix, services=services, acknowledged=acknowledged, text_sessions_per_doctor=text_sessions_per_doctor)
+    scope = Scope(prefix=prefix, services=services, acknowledged=acknowledged, rules=rules)
     try:
         await consumer.start()
         await admin.start()

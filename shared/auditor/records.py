@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from shared.auditor.rules import Rules
+
 
 class Record(NamedTuple):
     """One record of a topic, undecoded.
@@ -72,8 +74,8 @@ class Scope:
     """
     acknowledged: Collection[tuple[str, int, int]] = ()
     """Positions (topic, partition, offset) that Kafka acknowledged to a producer."""
-    text_sessions_per_doctor: int = 1
-    """As many active text sessions as a doctor may have at once."""
+    rules: Rules | None = field(default_factory=Rules)
+    """The settings to judge by; None: what depends on them is not judged."""
 
     def is_committed(self, group: str, topic: str, partition: int, offset: int) -> bool:
         """Whether a group, named without the prefix, has committed this record."""

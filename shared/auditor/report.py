@@ -24,6 +24,25 @@ class ViolationKind(StrEnum):
     #: The activity of a text session does not add up.
     ACTIVITY_MISCOUNTED = "activity_miscounted"
 
+    #: A patient's units fell below 0, or a subscription gave more than it had.
+    NEGATIVE_BALANCE = "negative_balance"
+    #: What is said of a balance does not follow from what was said before.
+    BALANCE_BROKEN = "balance_broken"
+    #: The changes of a balance are not numbered 1, 2, 3 …
+    BALANCE_SEQUENCE = "balance_sequence"
+    #: One unit of one session was deducted more than once.
+    UNIT_DEDUCTED_TWICE = "unit_deducted_twice"
+    #: A session was charged other units than fell due.
+    WRONG_UNITS = "wrong_units"
+    #: What a doctor earned for a unit is not its rate, or not what was taken back.
+    WRONG_EARNING = "wrong_earning"
+    #: A session was settled for something else than was deducted for it.
+    WRONG_SETTLEMENT = "wrong_settlement"
+    #: A session that is over was never settled.
+    NOT_SETTLED = "not_settled"
+    #: A warning that comes once came again.
+    TOLD_TWICE = "told_twice"
+
     #: A readable command that its consumer committed has no outcome.
     MISSING_OUTCOME = "missing_outcome"
     #: One command has several outcomes.

@@ -10,6 +10,7 @@ from shared.auditor.values import Fields
 SEND_NOTIFICATION: Final = "notify.notification.send.v1"
 IDEMPOTENCY_CONFLICT: Final = "idempotency_conflict"
 WRONG_STATUS: Final = "wrong_status"
+NOT_FOUND: Final = 404
 UNPROCESSABLE: Final = 422
 
 NORMAL: Final = "normal"
@@ -83,6 +84,10 @@ class EntityWords:
     """Further fields that every event of it, a refusal apart, must have as ids."""
     deadline_field: str | None = None
     """The field of the time until which something must happen to it."""
+    deadline_in: frozenset[str] | None = None
+    """The statuses in which that time matters; None: whenever it is there."""
+    is_versioned: bool = True
+    """Whether its events count its versions."""
     id_of: Callable[[Fields], str | None] | None = None
     """Its id, if that is no field of its own."""
     read: Callable[[Fields], object] = lambda _: None
@@ -101,6 +106,8 @@ class ServiceWords:
     """By type; refusals apart, of which every entity has its own."""
     hears: frozenset[str] = frozenset()
     """The services whose events it decides on."""
+    is_ordered_by_patient: bool = False
+    """Whether what is decided depends on all that is a patient's, whatever the key."""
     rules_with_422: frozenset[str] = frozenset()
     """Refusals with 422 that come from a rule and not from a broken schema: they have no dead letter."""
     closed_by_deadline: Callable[[Event], bool] = lambda _: False

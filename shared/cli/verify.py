@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from shared.auditor import SERVICE_NAMES, CannotLookError, RecordReference, Report, audit
+from shared.auditor import SERVICE_NAMES, CannotLookError, RecordReference, Report, Rules, audit
 from shared.cli.exits import Exit
 from shared.cli.reaching import CannotError, kafka_settings, reaching_kafka, told
 from shared.cli.terminal import line_console, print_json, table_console
@@ -34,6 +34,13 @@ def verify(
             help="Look at this service's topics alone; may be given several times. All by default.",
         ),
     ] = None,
+    settings_changed: Annotated[
+        bool,
+        typer.Option(
+            "--settings-changed",
+            help="Leave out what today's settings would say of a time when they were others: billing period, rates, sessions per doctor.",
+        ),
+    ] = False,
     wait_seconds: Annotated[
         float,
         typer.Option("--wait", min=0, metavar="SECONDS", help="First wait so long at the most until the mesh has nothing left to do."),
@@ -58,7 +65,7 @@ def verify(
                         client_options(settings),
                         settings.topic_prefix,
                         services=services,
-                        text_sessions_per_doctor=settings.text_sessions_per_doctor,
+                        rules=None if settings_changed else Rules.of(settings),
                         wait_seconds=wait_seconds,
                     )
                 )

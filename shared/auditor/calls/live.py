@@ -36,10 +36,12 @@ def _of_patient(event: Event) -> tuple[Slot, ...]:
 
 
 def _judge(history: History, who: str, holdings: list[Holding], *, is_doctor: bool) -> None:
+    rules = history.scope.rules
+    may_be_several = rules is None or rules.text_sessions_per_doctor > 1
     for one, other in contradictions(holdings, in_one_log=is_doctor):
         if any(holding.released is None and history.is_in_flight(holding.proof) for holding in (one, other)):
             continue
-        if is_doctor and history.scope.text_sessions_per_doctor > 1 and {one.proof.entity, other.proof.entity} == {TEXT_SESSION}:
+        if is_doctor and may_be_several and {one.proof.entity, other.proof.entity} == {TEXT_SESSION}:
             # As many as a setting allows: only that no call is beside them is judged.
             continue
         sentence = f"{who} was in {one.entity_id} and in {other.entity_id} at once."

@@ -20,6 +20,10 @@ def _judge(history: History, refusal: Event) -> None:
     if not changes or not all(change.shares_log_with(refusal) for change in changes):
         return
     earlier = [change for change in changes if change.position < refusal.position]
+    command = history.deciding_command(refusal)
+    if earlier and earlier[-1].deadline_us is not None and command is not None and command.log_time_us >= earlier[-1].deadline_us:
+        # It was over, although no event says so yet.
+        return
     status = earlier[-1].status if earlier else None
     fault = _fault(history, refusal, status)
     if fault is not None:

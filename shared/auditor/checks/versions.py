@@ -5,7 +5,7 @@ from itertools import pairwise
 from shared.auditor.facts import Event
 from shared.auditor.history import Entity, History
 from shared.auditor.report import ViolationKind
-from shared.auditor.words import UNPROCESSABLE
+from shared.auditor.words import NOT_FOUND, UNPROCESSABLE
 
 
 def check(history: History) -> None:
@@ -13,7 +13,8 @@ def check(history: History) -> None:
     for entity, changes in history.entities.items():
         _judge_sequence(history, entity, changes)
     for event in history.events.values():
-        if event.entity_id is not None and history.words.change(event) is None:
+        is_versioned = history.words.entities[event.entity].is_versioned
+        if event.entity_id is not None and is_versioned and history.words.change(event) is None:
             _judge_repetition(history, (event.entity, event.entity_id), event)
 
 
@@ -49,8 +50,8 @@ def _judge_repetition(history: History, entity: Entity, event: Event) -> None:
     if not all(change.shares_log_with(event) for change in changes):
         return
     current = max((change.version for change in changes if change.position < event.position), default=0)
-    # Wrong data is refused before the entity is looked at.
-    allowed = {current, 0} if event.status_code == UNPROCESSABLE else {current}
+    # Wrong data is refused before the entity is looked at; and what is not theirs does not exist for those who ask.
+    allowed = {current, 0} if event.status_code in {UNPROCESSABLE, NOT_FOUND} else {current}
     if event.version not in allowed:
         sentence = f"The event {event.id} ({event.type}) carries version {event.version}; {current} was current."
         history.findings.add(ViolationKind.VERSION_NOT_CURRENT, sentence, history.of_event(event))

@@ -136,7 +136,7 @@ def _event(words: ServiceWords, entity: EntityWords, record: Record, value: Fiel
         patient_id=name(value.get("patient_id")),
         time_us=instant(value, "time"),
         status=name(value.get("status")),
-        deadline_us=None if entity.deadline_field is None or is_refusal else optional_instant(value, entity.deadline_field),
+        deadline_us=None if is_refusal else _deadline(entity, value),
         version=number(value, "version"),
         decision_topic=intern(text_in(decision, "topic")),
         decision_partition=number(decision, "partition"),
@@ -150,6 +150,12 @@ def _event(words: ServiceWords, entity: EntityWords, record: Record, value: Fiel
         conflict=_conflict(words, value.get("conflict")) if is_refusal else None,
         state=None if is_refusal else entity.read(value),
     )
+
+
+def _deadline(entity: EntityWords, value: Fields) -> int | None:
+    if entity.deadline_field is None or (entity.deadline_in is not None and value.get("status") not in entity.deadline_in):
+        return None
+    return optional_instant(value, entity.deadline_field)
 
 
 def _conflict(words: ServiceWords, conflict: object) -> Conflict | None:

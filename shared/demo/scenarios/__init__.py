@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.auditor import audit
+from shared.auditor import Rules, audit
 from shared.demo.findings import BrokenPromiseError, Finding, Verdict, promise
 from shared.demo.scenarios.billing import balance_never_negative
 from shared.demo.scenarios.booking import delivered_often_decided_once, fifty_race_for_one_slot, one_patient_two_doctors, pending_expires
@@ -36,7 +36,7 @@ async def auditor_agrees(stage: Stage) -> Finding:
     report = await audit(
         client_options(settings),
         settings.topic_prefix,
-        text_sessions_per_doctor=settings.text_sessions_per_doctor,
+        rules=Rules.of(settings),
         wait_seconds=_AUDIT_WAIT_SECONDS,
     )
     broken = ", ".join(f"{total} × {kind}" for kind, total in report.totals.items())

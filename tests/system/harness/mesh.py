@@ -1,6 +1,7 @@
 """One mesh of a test: its topics, its database, its processes, and what can be asked of them."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -13,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from shared.auditor import CannotLookError, Report, audit
+from shared.auditor import CannotLookError, Report, Rules, audit
 from shared.settings import Settings
 from tests.system.harness.processes import Crew, Process
 from tests.system.harness.producers import Acknowledged, NativeProducer, PythonProducer
@@ -181,10 +182,17 @@ class Mesh:
         """The auditor's verdict on what lies in the topics now."""
         options = {"bootstrap_servers": self.bootstrap_servers}
         try:
-            return await audit(options, self.settings.topic_prefix, acknowledged=acknowledged)
+            return await audit(options, self.settings.topic_prefix, rules=self._rules(), acknowledged=acknowledged)
         except CannotLookError as error:
             sys.stderr.write(self.crew.logs())
             raise AssertionError(str(error)) from error
+
+    def _rules(self) -> Rules:
+        """The settings of the mesh's processes."""
+        own: dict[str, Any] = {name.removeprefix("CAREMESH_").lower(): value for name, value in self.environment.items()}
+        if "rates" in own:
+            own["rates"] = json.loads(own["rates"])
+        return Rules.of(Settings(**own))
 
     async def is_clean(self, acknowledged: Collection[Acknowledged] = ()) -> Report:
         """Fail unless the auditor finds nothing, every command of this service is decided, and what is published is what the contract says."""

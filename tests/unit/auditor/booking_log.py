@@ -51,6 +51,7 @@ class BookingLog(MeshLog):
     """The topics of booking, growing."""
 
     service = "booking"
+    runs = ("booking",)
 
     def command(self, word: str, data: dict[str, Any], *, entity: str = "appointment", **how: Any) -> Record:
         return self.command_of(f"booking.{entity}.{word}.v1", data, **how)

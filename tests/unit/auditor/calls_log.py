@@ -105,6 +105,7 @@ class CallsLog(MeshLog):
     """The topics of calls, growing."""
 
     service = "calls"
+    runs = ("calls",)
 
     # Calls
 
@@ -134,11 +135,22 @@ class CallsLog(MeshLog):
     def take_back(self, call: Call, by: str = "patient") -> Record:
         return self._over(call, "cancel", "cancelled", by, tell=("doc-a",), template="call_missed", status="cancelled", reason="cancelled")
 
-    def end(self, session: Call | TextSession, by: str = "patient", reason: str = "ended_by_party") -> Record:
+    def end(
+        self, session: Call | TextSession, by: str = "patient", reason: str = "ended_by_party", *, command: Record | None = None
+    ) -> Record:
         ended_at: Any = (session.disconnected_at if isinstance(session, Call) else None) or "now"
         tell = (session.doctor_id, session.patient_id)
         return self._over(
-            session, "end", "ended", by, tell=tell, template="session_ended", status="ended", reason=reason, ended_at=ended_at
+            session,
+            "end",
+            "ended",
+            by,
+            tell=tell,
+            template="session_ended",
+            command=command,
+            status="ended",
+            reason=reason,
+            ended_at=ended_at,
         )
 
     # Text sessions
@@ -155,7 +167,7 @@ class CallsLog(MeshLog):
     def write(self, session: TextSession, by: str = "doctor") -> Record:
         now = at(self.now_ms + 1_000)
         counts = {f"{by}_activity_count": getattr(session, f"{by}_activity_count") + 1}
-        later = {} if session.status == "waiting" else {"deadline_at": now + INACTIVITY_TIMEOUT}
+        later: dict[str, Any] = {} if session.status == "waiting" else {"deadline_at": now + INACTIVITY_TIMEOUT}
         event = self._change(session, "record_activity", "activity_recorded", by, last_activity_at="now", **counts, **later)
         if session.status == "waiting" and by == "doctor":
             session.status, session.activated_at, session.deadline_at = "active", now, now + INACTIVITY_TIMEOUT
@@ -215,9 +227,18 @@ class CallsLog(MeshLog):
         actor = {} if by is None else {"actor": {"role": by, "id": who.get(by, "caremesh")}}
         return {f"{'call' if isinstance(session, Call) else 'session'}_id": session.session_id, "doctor_id": session.doctor_id, **actor}
 
-    def _change(self, session: Call | TextSession, command_word: str, event_word: str, by: str = "patient", **state: Any) -> Record:
+    def _change(
+        self,
+        session: Call | TextSession,
+        command_word: str,
+        event_word: str,
+        by: str = "patient",
+        *,
+        command: Record | None = None,
+        **state: Any,
+    ) -> Record:
         """A change of state: ``now`` stands for the time of its command."""
-        command = self.command_of(f"calls.{session.entity}.{command_word}.v1", self._named(session, by))
+        command = command or self.command_of(f"calls.{session.entity}.{command_word}.v1", self._named(session, by))
         session.version += 1
         for name, value in state.items():
             setattr(session, name, at(command.timestamp_ms) if value == "now" else value)
@@ -233,9 +254,12 @@ class CallsLog(MeshLog):
         tell: tuple[str, ...],
         template: str,
         ended_at: Any = "now",
+        command: Record | None = None,
         **state: Any,
     ) -> Record:
-        event = self._change(session, command_word, event_word, by, ended_at=ended_at, ended_by=by, deadline_at=None, **state)
+        event = self._change(
+            session, command_word, event_word, by, command=command, ended_at=ended_at, ended_by=by, deadline_at=None, **state
+        )
         for recipient in tell:
             self.notify(event, recipient, template)
         self._complete(session, event)

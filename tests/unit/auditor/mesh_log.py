@@ -35,6 +35,8 @@ class MeshLog:
 
     #: Whose commands and events the helpers publish.
     service = "booking"
+    #: The services that run: of the others nothing is demanded.
+    runs: tuple[str, ...] = ("booking",)
 
     def __init__(self, partitions: int = PARTITIONS) -> None:
         self.records: list[Record] = []
@@ -141,7 +143,7 @@ class MeshLog:
         service, entity, _, _ = type_.split(".")
         body = {"command": type_, "status_code": status_code, "reason": reason, "message": "No.", "version": version}
         key = (command.key or b"").decode()
-        subject = next((fields[name] for name in (f"{entity}_id", "session_id") if name in fields), None)
+        subject = fields.get({"text_session": "session_id", "session_unit": "deduction_id"}.get(entity, f"{entity}_id"))
         return self.event_of(f"{service}.{entity}.rejected.v1", command, {"doctor_id": key, **fields, **body}, subject=subject, key=key)
 
     def notify(self, event: Record, recipient_id: str, template: str, priority: str = "normal") -> Record:
@@ -204,7 +206,10 @@ class MeshLog:
 
     def audit(self, **scope: Any) -> Report:
         topics = {topic for of_service in TOPICS.values() for topic in (*of_service.all, of_service.notifications)}
-        return audit_records(self.records, Scope(**{"partition_counts": dict.fromkeys(topics, self.partitions), **scope}))
+        idle = [name for name in SERVICE_NAMES if name not in self.runs]
+        committed = {group: {} for name in idle for group in (name, f"{name}-processor")} | scope.pop("committed", {})
+        counts = dict.fromkeys(topics, self.partitions)
+        return audit_records(self.records, Scope(**{"partition_counts": counts, "committed": committed, **scope}))
 
     def is_clean(self) -> Report:
         report = self.audit()

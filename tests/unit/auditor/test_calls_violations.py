@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.auditor import ViolationKind
+from shared.auditor import Rules, ViolationKind
 from tests.unit.auditor.booking_log import BookingLog
 from tests.unit.auditor.calls_log import Call, CallsLog, TextSession
 from tests.unit.auditor.mesh_log import MORNING, expect, iso, milliseconds, value_of
@@ -63,7 +63,7 @@ def test_a_doctor_wrote_in_two_text_sessions(log: CallsLog) -> None:
 def test_a_doctor_was_in_a_call_beside_text_sessions_of_which_several_are_allowed(log: CallsLog) -> None:
     active(log, "1")
     log.ring("2", patient="pat-b")
-    assert log.audit(text_sessions_per_doctor=3).kinds() == {K.TWO_LIVE_SESSIONS}
+    assert log.audit(rules=Rules(text_sessions_per_doctor=3)).kinds() == {K.TWO_LIVE_SESSIONS}
 
 
 def test_a_patient_was_in_a_waiting_text_session_and_a_call_with_two_doctors(log: CallsLog) -> None:
