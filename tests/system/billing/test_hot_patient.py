@@ -67,6 +67,7 @@ async def test_exactly_the_units_that_there_are_are_deducted_and_paid(billing: M
 
         await until(all_settled, "all sessions are settled")
         await billing.noticed()
+        await billing.is_clean(alone=True)
     assert deaths == DEATHS
     assert processor.runs
     events = await billing.read_events()

@@ -51,6 +51,7 @@ async def test_two_units_whoever_asks(billing: Mesh) -> None:
         await until(lambda: has_settled(billing, len(names)), "all are settled", seconds=60)
         await billing.decided()
         await billing.noticed()
+        await billing.is_clean(alone=True)
     events = await billing.read_events()
     assert events.differing() == []
     assert units_of(events) == {f"call-{name}": {1, 2} for name in names}

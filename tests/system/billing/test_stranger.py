@@ -67,6 +67,7 @@ async def test_sessions_cost_what_the_rules_say_also_when_billing_was_down(mesh:
         await calls.decided()
         await billing.decided()
         await billing.noticed()
+        await billing.is_clean()
     ends, events = await over(calls), await billing.read_events()
     assert events.differing() == []
     assert ending(events.outcome("pay-rich-again")) == "409 subscription_exists"
