@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 import shared.messages
+from shared.contracts.schemas import description_of
 from shared.messages.fields import Command, EventData, Identifier, StateData, type_of
 from shared.messages.refusal import DataReason, RefusalReason, Rejected
 from shared.messages.registry import COMMANDS, EVENTS, REGISTRY, STATES, service_of
@@ -44,12 +45,6 @@ def models_inside(model: type[BaseModel]) -> set[type[BaseModel]]:
             if issubclass(inside, BaseModel):
                 found |= models_inside(inside)
     return found
-
-
-def description_of(model: type[BaseModel], name: str) -> str | None:
-    """A field that is only narrowed keeps its description."""
-    families = [base for base in model.__mro__ if issubclass(base, BaseModel) and name in base.model_fields]
-    return next((text for base in families if (text := base.model_fields[name].description)), None)
 
 
 def types_in(annotation: Any) -> set[type[Any]]:
