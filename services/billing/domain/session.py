@@ -104,7 +104,7 @@ def session_of(news: SessionNews, before: Session | None) -> Session:
         began_at=news.connected_at if isinstance(news, CallEvent) else news.activated_at,
         paused_at=news.disconnected_at if news.status is CallStatus.RECONNECTING else None,
         over_at=(news.ended_at or news.time) if is_over else None,
-        ended_by_system=is_over and news.ended_by in {None, Role.SYSTEM},
+        ended_by_system=is_over and news.ended_by is Role.SYSTEM,
     )
     if before is None:
         return session

@@ -177,6 +177,13 @@ def test_what_gives_nothing_at_the_start_does_not_count(subscription: Subscripti
     assert names_of(decision.events) == ["Exhausted"]
 
 
+def test_a_session_that_goes_on_is_not_ended_because_another_took_the_last_unit_meanwhile() -> None:
+    lost = call_news(CallEventType.RECONNECTING, 3, connected_at=NOW, disconnected_at=NOW + minutes(2))
+    decision = hear(Known(example_account(example_subscription(remaining=units(0))), example_session()), lost)
+    assert decision.events == ()
+    assert not decision.sessions[0].is_exhausted
+
+
 def test_a_session_with_a_unit_left_goes_on() -> None:
     decision = hear(Known(example_account(example_subscription(remaining=units(1)))), call_news(CallEventType.STARTED, 1))
     assert decision.events == ()

@@ -102,6 +102,12 @@ def test_a_session_without_units_is_ended_by_a_request_to_calls() -> None:
     }
 
 
+def test_of_a_session_that_is_over_already_nobody_is_asked_to_end_it() -> None:
+    state = Accounts(RULES, patients=["patient-1"])
+    ended = call_news(CallEventType.ENDED, 3, connected_at=NOW, ended_at=NOW + PERIOD, ended_by=Role.PATIENT)
+    assert words_of(state.decide(heard(ended))) == ["exhausted", "settled"]
+
+
 def test_a_grant_of_several_modalities_tells_of_each_balance() -> None:
     [activated, voice, video] = Accounts(RULES, patients=["patient-1"]).decide(received(example_activation()))
     assert isinstance(activated, Event)
