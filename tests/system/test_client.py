@@ -1,12 +1,16 @@
 """The client against the real booking: outcomes come, whatever dies on the way."""
 
+import ast
 import asyncio
 from collections import Counter
+
+import pytest
 
 from shared.client import CaremeshClient, Rejected
 from shared.embedded.kafka import KafkaServer
 from shared.messages.booking import AppointmentBooked, BookAppointment
 from shared.messages.fields import Actor, EventData, Modality, Role, parse_time
+from tests.architecture.sources import ROOT
 from tests.system.harness.commands import slot
 from tests.system.harness.mesh import Mesh
 
@@ -67,3 +71,17 @@ async def test_requests_ride_out_an_outage_of_kafka(mesh: Mesh, kafka: KafkaServ
     assert {outcome.type for outcome in (before, *outcomes, after)} == {"booking.appointment.booked.v1"}
     await mesh.decided()
     await mesh.is_clean()
+
+
+async def test_the_example_on_the_page_runs_as_it_stands(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mesh.consumer()
+    monkeypatch.setenv("CAREMESH_KAFKA_BOOTSTRAP_SERVERS", mesh.bootstrap_servers)
+    monkeypatch.setenv("CAREMESH_TOPIC_PREFIX", mesh.settings.topic_prefix)
+    source = (ROOT / "docs" / "client.md").read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    example = compile(source, "docs/client.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    # The second time it asks for a moment that the first appointment holds.
+    for said in ("Booked as apt_", "Taken: You have already booked this time slot."):
+        await eval(example, {})
+        assert capsys.readouterr().out.startswith(said)
