@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -33,6 +34,13 @@ _numbers = itertools.count(1)
 def _settings_of_the_shell_mean_nothing() -> None:
     for name in [name for name in os.environ if name.startswith("CAREMESH_") and name not in _KEPT]:
         del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_reach_whom_they_are_sent_to() -> None:
+    # A run in the background begins with SIGINT ignored, and what it starts would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
