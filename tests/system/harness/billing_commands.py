@@ -110,7 +110,11 @@ def call_event(
         "decision": {
             "decided_at": time,
             "index": 0,
-            "command": {"source": "/tests", "id": f"of-{identifier}", "type": "calls.call.connect.v1"},
+            "command": {
+                "source": "/tests",
+                "id": f"of-{identifier}",
+                "type": f"calls.call.{'connect' if word == 'connected' else 'end'}.v1",
+            },
             "topic": "calls.commands.v1",
             "partition": 0,
             "offset": version,
@@ -123,6 +127,10 @@ def call_event(
         "ce_source": "/caremesh/calls",
         "ce_type": str(value["type"]),
         "ce_time": time,
+        "ce_subject": call_id,
+        "ce_partitionkey": doctor,
+        "ce_correlationid": identifier,
+        "ce_causationid": f"of-{identifier}",
     }
     encoded = tuple((name, text.encode()) for name, text in headers.items())
     return Message(key=doctor.encode(), value=json.dumps(value).encode(), headers=encoded)
