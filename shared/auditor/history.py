@@ -6,7 +6,7 @@ from functools import cached_property
 
 from shared.auditor.envelopes import Readability
 from shared.auditor.facts import Command, DeadLetter, Event, Notification
-from shared.auditor.records import Scope, Topics
+from shared.auditor.records import Record, Scope, Topics
 from shared.auditor.report import Findings, RecordReference
 from shared.auditor.words import ServiceWords
 
@@ -34,6 +34,8 @@ class History:
         self.commands: defaultdict[int, dict[int, Command]] = defaultdict(dict)
         """Partition → offset → command."""
         self.events: dict[str, Event] = {}
+        self.moved_copies: list[Record] = []
+        """Copies of events that lie on another partition, without what they say."""
         self.unusable_events: set[tuple[int, int]] = set()
         """Where records lie on the events topic that are no event of this service."""
         self.dead_letters: dict[str, DeadLetter] = {}

@@ -93,7 +93,7 @@ def value_of(message: OutgoingMessage) -> dict[str, Any]:
 
 
 def headers_of(message: OutgoingMessage) -> dict[str, str]:
-    return {name: value.decode() for name, value in message.headers}
+    return {name: value.decode(errors="backslashreplace") for name, value in message.headers}
 
 
 def outcome_of(message: OutgoingMessage) -> str:

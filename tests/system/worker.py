@@ -16,6 +16,7 @@ from typing import Any
 
 import asyncpg
 
+import shared.runtimes.consumer as runtime
 import shared.runtimes.service as consumers
 from shared.codec.decode import Received
 from shared.codec.record import OutgoingMessage, Record
@@ -46,6 +47,17 @@ def session_timeout(seconds: str) -> None:
         from shared.runtimes import faust as processors
 
         _replace(processors, "_SESSION_TIMEOUT_SECONDS", float(seconds))
+
+
+def metadata_age(seconds: str) -> None:
+    """It asks so often for the partitions of its topics."""
+
+    from aiokafka import AIOKafkaConsumer
+
+    def curious(*topics: str, **options: Any) -> Any:
+        return AIOKafkaConsumer(*topics, **options | {"metadata_max_age_ms": int(float(seconds) * 1000)})
+
+    _replace(runtime, "AIOKafkaConsumer", curious)
 
 
 def _at_publish(number: str, *, after: bool, blow: Callable[[], None] = _die) -> None:
@@ -161,6 +173,7 @@ def no_locks(_: str) -> None:
 
 FAULTS: dict[str, Callable[[str], None]] = {
     "session_timeout": session_timeout,
+    "metadata_age": metadata_age,
     "kill_before_publish": partial(_at_publish, after=False),
     "kill_after_publish": partial(_at_publish, after=True),
     "stop_before_publish": partial(_at_publish, after=False, blow=_stop),

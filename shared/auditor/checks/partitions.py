@@ -12,8 +12,10 @@ from typing import Final, NamedTuple
 from shared.auditor.facts import Event, Notification
 from shared.auditor.history import History
 from shared.auditor.instants import MICROSECONDS_PER_MILLISECOND
+from shared.auditor.intake.fields import reference
 from shared.auditor.partitioning import murmur2, place_of
-from shared.auditor.report import ViolationKind
+from shared.auditor.records import Record
+from shared.auditor.report import RecordReference, ViolationKind
 
 #: So long a producer may go on as before: clients ask for the partitions every five minutes.
 _UNLEARNED_US: Final = 6 * 60 * 1_000_000
@@ -27,7 +29,7 @@ class Laid(NamedTuple):
     hash: int
     partition: int
     time_us: int
-    fact: Event | Notification
+    fact: Event | Notification | Record
 
     def fits(self, count: int) -> bool:
         """Whether so many partitions put it there."""
@@ -37,7 +39,11 @@ class Laid(NamedTuple):
 def check(history: History) -> None:
     """Look where events and notification requests lie, and count the commands that are out of their order."""
     events = [Laid(murmur2(event.key.encode()), event.partition, event.decided_us, event) for event in history.events.values()]
-    former = _judge(history, history.topics.events, events)
+    copies = [
+        Laid(murmur2(copy.key or b""), copy.partition, copy.timestamp_ms * MICROSECONDS_PER_MILLISECOND, copy)
+        for copy in history.moved_copies
+    ]
+    former = _judge(history, history.topics.events, [*events, *copies])
     requests = [
         Laid(murmur2(request.recipient_id.encode()), request.partition, request.timestamp_ms * MICROSECONDS_PER_MILLISECOND, request)
         for request in history.notifications.values()
@@ -61,11 +67,23 @@ def _judge(history: History, topic: str, laid: Sequence[Laid]) -> tuple[int, ...
         return former
     for record in laid:
         if not record.fits(count):
-            fact = record.fact
-            proof = history.of_event(fact) if isinstance(fact, Event) else history.of_notification(fact)
-            sentence = f"The record {proof.id} belongs on partition {place_of(record.hash, count)}, where murmur2 puts its key."
+            proof = _proof(history, record.fact)
+            sentence = (
+                f"The record at partition {proof.partition}, offset {proof.offset} of {topic} belongs on partition "
+                f"{place_of(record.hash, count)}, where murmur2 puts its key."
+            )
             history.findings.add(ViolationKind.WRONG_PARTITION, sentence, proof)
     return ()
+
+
+def _proof(history: History, fact: Event | Notification | Record) -> RecordReference:
+    match fact:
+        case Event():
+            return history.of_event(fact)
+        case Notification():
+            return history.of_notification(fact)
+        case _:
+            return reference(fact)
 
 
 def former_counts(laid: Sequence[Laid], count: int) -> tuple[int, ...] | None:

@@ -31,10 +31,12 @@ def take(history: History, record: Record) -> None:
     digest = record_digest(record.key, record.value, record.headers)
     if known is not None:
         history.copies[record.topic] += 1
-        if known.digest != digest or known.partition != record.partition:
+        if known.digest != digest:
             history.unusable_events.add((record.partition, record.offset))
-            sentence = f"Two records have the event id {identifier} and differ in partition, key, value or headers."
+            sentence = f"Two records have the event id {identifier} and differ in key, value or headers."
             history.findings.add(ViolationKind.COPIES_DIFFER, sentence, history.of_event(known), reference(record, identifier))
+        elif record.partition != known.partition:
+            history.moved_copies.append(record._replace(value=None, headers=()))
         elif record.offset < known.offset:
             history.events[known.id] = known._replace(offset=record.offset)
         return

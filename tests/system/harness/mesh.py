@@ -38,6 +38,10 @@ class Mesh:
         """Another service on the same topics and the same database."""
         return replace(self, service=service)
 
+    def with_partitions(self, count: int) -> "Mesh":
+        """The same, once its topics have so many partitions."""
+        return replace(self, settings=self.settings.model_copy(update={"topic_partitions": count}))
+
     @property
     def bootstrap_servers(self) -> str:
         return self.settings.kafka_bootstrap_servers
@@ -96,11 +100,13 @@ class Mesh:
 
     # Kafka
 
-    def python_producer(self) -> PythonProducer:
-        return PythonProducer(self.bootstrap_servers, self.commands)
+    def python_producer(self, *, metadata_max_age_seconds: float = 300) -> PythonProducer:
+        return PythonProducer(self.bootstrap_servers, self.commands, metadata_max_age_seconds=metadata_max_age_seconds)
 
-    def native_producer(self, *, compression: str = "none") -> NativeProducer:
-        return NativeProducer(self.bootstrap_servers, self.commands, compression=compression)
+    def native_producer(self, *, compression: str = "none", metadata_max_age_seconds: float = 300) -> NativeProducer:
+        return NativeProducer(
+            self.bootstrap_servers, self.commands, compression=compression, metadata_max_age_seconds=metadata_max_age_seconds
+        )
 
     def batch_producer(self, topic: str | None = None) -> PythonProducer:
         """One that publishes batches built by hand."""
@@ -236,5 +242,10 @@ class Mesh:
 
     async def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every table, whole."""
-        tables = {"appointments": "appointment_id", "decisions": "source, id", "positions": "consumer_group, topic, partition"}
+        tables = {
+            "appointments": "appointment_id",
+            "time_off": "time_off_id",
+            "decisions": "source, id",
+            "positions": "consumer_group, topic, partition",
+        }
         return {table: await self.query(f"SELECT * FROM {table} ORDER BY {order}") for table, order in tables.items()}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from tests.system.harness.load import Load
 from tests.system.harness.mesh import Mesh
@@ -39,12 +40,15 @@ class Pour:
 
 
 @asynccontextmanager
-async def pouring(mesh: Mesh, *, producers: int = 4, chunk: int = 15, poisoned: bool = True) -> AsyncIterator[Pour]:
+async def pouring(
+    mesh: Mesh, *, producers: int = 4, chunk: int = 15, poisoned: bool = True, metadata_max_age_seconds: float = 300
+) -> AsyncIterator[Pour]:
     """Publish for as long as the block lasts; half of the producers with aiokafka, half with librdkafka."""
     pour = Pour([Load(number, poisoned=poisoned) for number in range(producers)])
     async with AsyncExitStack() as stack:
         for number in range(producers):
-            producer = mesh.python_producer() if number % 2 == 0 else mesh.native_producer()
+            make = mesh.python_producer if number % 2 == 0 else mesh.native_producer
+            producer: Any = make(metadata_max_age_seconds=metadata_max_age_seconds)
             pour.producers.append(await stack.enter_async_context(producer))
         flowing = [asyncio.create_task(pour.flow(producer, load, chunk)) for producer, load in zip(pour.producers, pour.loads, strict=True)]
         try:

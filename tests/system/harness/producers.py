@@ -26,9 +26,15 @@ class Publishes(Protocol):
 class PythonProducer:
     """A producer with aiokafka."""
 
-    def __init__(self, bootstrap_servers: str, topic: str, *, idempotent: bool = True) -> None:
+    def __init__(self, bootstrap_servers: str, topic: str, *, idempotent: bool = True, metadata_max_age_seconds: float = 300) -> None:
         self._topic = topic
-        self._producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", enable_idempotence=idempotent, linger_ms=2)
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap_servers,
+            acks="all",
+            enable_idempotence=idempotent,
+            linger_ms=2,
+            metadata_max_age_ms=int(metadata_max_age_seconds * 1000),
+        )
         self.acknowledged: list[Acknowledged] = []
 
     async def __aenter__(self) -> Self:
@@ -58,7 +64,7 @@ class PythonProducer:
 class NativeProducer:
     """A producer with librdkafka, set up as the contract tells strangers to."""
 
-    def __init__(self, bootstrap_servers: str, topic: str, *, compression: str = "none") -> None:
+    def __init__(self, bootstrap_servers: str, topic: str, *, compression: str = "none", metadata_max_age_seconds: float = 300) -> None:
         self._topic = topic
         self._producer = Producer(
             {
@@ -67,6 +73,7 @@ class NativeProducer:
                 "enable.idempotence": True,
                 "linger.ms": 2,
                 "compression.type": compression,
+                "topic.metadata.refresh.interval.ms": int(metadata_max_age_seconds * 1000),
                 "reconnect.backoff.max.ms": 500,
                 # It tells of every lost connection, and losing them is what the tests are about.
                 "log_level": 0,

@@ -15,6 +15,7 @@ async def nothing_lost_nothing_twice(mesh: Mesh, pour: Pour) -> Report:
     assert report.counts["booking"].dead_letters == pour.bad_records
     recorded = {row[0] for row in await mesh.query("SELECT id FROM decisions WHERE source = '/tests'")}
     assert sorted(recorded ^ pour.readable) == []
-    statuses = await mesh.query("SELECT status, count(*) FROM appointments GROUP BY status")
-    assert dict(statuses) == report.counts["booking"].entities["appointment"]
+    for kind, table in (("appointment", "appointments"), ("time_off", "time_off")):
+        statuses = await mesh.query(f"SELECT status, count(*) FROM {table} GROUP BY status")
+        assert dict(statuses) == report.counts["booking"].entities[kind]
     return report

@@ -88,6 +88,17 @@ def test_an_event_on_anothers_partition_is_found_also_where_partitions_were_adde
     assert log.audit().kinds() == {ViolationKind.WRONG_PARTITION}
 
 
+def test_a_copy_lies_where_its_key_belongs_when_it_is_published_again() -> None:
+    log = grown(4, 6)
+    events = [record for record in log.records if record.topic == BOOKING.events]
+    moving = next(event for event in events if event.partition != partition_of(event.key or b"", 6))
+    copy = log.publish(moving.topic, moving.key, moving.value, {name: (content or b"").decode() for name, content in moving.headers})
+    assert copy.partition != moving.partition
+    log.is_clean()
+    wrong = moved(log, copy)
+    expect(log, ViolationKind.WRONG_PARTITION, proof=wrong)
+
+
 def test_commands_beside_their_partition_are_counted_whatever_it_was_before() -> None:
     log = grown(4, 6)
     for number in range(3):
