@@ -27,7 +27,7 @@ from services.notify.channels import Outgoing, Provider, idempotency_key
 from services.notify.domain.attempt import Answer, Attempt, Conclude, Postpone, after, plan
 from services.notify.domain.notification import Rules
 from services.notify.store import queue
-from services.notify.store.queue import Step, Taken
+from services.notify.store.queue import DeliveryKey, Step, Taken
 from services.notify.store.tables import ADDRESSED
 from services.notify.wording import Reader, word
 from shared.codec.encode import encode_command, source_of
@@ -39,8 +39,8 @@ from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, d
 
 #: How often the queue is looked at while nothing is known to be due.
 _LOOK_SECONDS: Final = 0.25
-#: Longer than an attempt may take, so that nobody takes over from somebody who is only slow to note it.
-_LEASE_MARGIN: Final = timedelta(seconds=30)
+#: After the database was away, whoever has something to note goes before whoever wants to take.
+_NOTES_FIRST_SECONDS: Final = 6.0
 #: An end that was told is told again after so long, unless it is decided.
 _TOLD_AGAIN_AFTER: Final = timedelta(seconds=30)
 #: On the way out, attempts that have begun may end within this.
@@ -61,15 +61,17 @@ class Limits:
     Attributes:
         concurrency: attempts at the same time on each channel.
         attempt_seconds: how long one may last.
+        noting_seconds: how long it may then take to note what came of it, before the attempt counts as lost.
     """
 
     concurrency: int = 16
     attempt_seconds: float = 20.0
+    noting_seconds: float = 10.0
 
     @property
     def lease(self) -> timedelta:
         """After so long without a word, an attempt counts as lost."""
-        return timedelta(seconds=self.attempt_seconds) + _LEASE_MARGIN
+        return timedelta(seconds=self.attempt_seconds + self.noting_seconds)
 
 
 class Publishes(Protocol):
@@ -117,6 +119,8 @@ class Deliverer:
         self._rules = rules
         self._limits = limits
         self._busy: Counter[Channel] = Counter()
+        #: Attempts of this worker that are under way, or not noted yet.
+        self._in_hand: set[DeliveryKey] = set()
         self._under_way: set[asyncio.Task[None]] = set()
         self._stopping = False
         #: An attempt is over, or no more are to begin.
@@ -157,7 +161,7 @@ class Deliverer:
     async def _take_until_stopped(self) -> None:
         while not self._stopping:
             self._room_again.clear()
-            taken = await self._patiently("Deliveries are not taken for now", self._take)
+            taken = await self._patiently("Deliveries are not taken for now", self._take, pause_seconds=_NOTES_FIRST_SECONDS)
             for one in taken:
                 self._begin(one)
             if not taken and not self._stopping:
@@ -175,7 +179,7 @@ class Deliverer:
         async with transaction(self._engine) as connection:
             taken = await queue.take(connection, room)
             judged = [(one, self._judge(one)) for one in taken]
-            await queue.advance(connection, (step for _, (step, _) in judged))
+            await queue.advance(connection, (step for _, (step, _) in judged), is_taken=True)
         for one, (step, _) in judged:
             if step.result is not None:
                 self._tell(one, step.result, step.attempts)
@@ -187,6 +191,9 @@ class Deliverer:
         attempts, first = standing.attempts, standing.first_attempt_at
         if taken.result is not None:
             return Step(taken.key, attempts, attempts, now + _TOLD_AGAIN_AFTER, first, taken.result), False
+        if taken.key in self._in_hand:
+            # Its lease has run out, and nobody else has it: what came of it is still to be noted, by us.
+            return Step(taken.key, attempts, attempts, now + self._limits.lease, first), False
         match plan(standing, now, self._rules):
             case Attempt():
                 return Step(taken.key, attempts, attempts + 1, now + self._limits.lease, first or now), True
@@ -200,6 +207,7 @@ class Deliverer:
     def _begin(self, taken: Taken) -> None:
         channel = taken.standing.channel
         self._busy[channel] += 1
+        self._in_hand.add(taken.key)
         task = asyncio.create_task(self._attempt(taken))
         self._under_way.add(task)
 
@@ -240,17 +248,18 @@ class Deliverer:
             while not self._attempted.empty():
                 batch.append(self._attempted.get_nowait())
             await self._patiently("Attempts are not noted for now", partial(self._note, batch))
-            for _ in batch:
+            for attempted in batch:
+                self._in_hand.discard(attempted.taken.key)
                 self._attempted.task_done()
 
     async def _note(self, batch: Sequence[_Attempted]) -> None:
         steps = {one.taken.key: self._step_after(one) for one in batch}
         async with transaction(self._engine) as connection:
-            mine = await queue.advance(connection, steps.values())
+            mine = await queue.advance(connection, steps.values(), is_taken=False)
         for one in batch:
             step = steps[one.taken.key]
             if step.result is not None and step.key in mine:
-                self._tell(one.taken, step.result, step.attempts)
+                self._tell(one.taken, step.result, mine[step.key])
 
     def _step_after(self, attempted: _Attempted) -> Step:
         taken, answer, now = attempted
@@ -294,8 +303,13 @@ class Deliverer:
         identifier = command_id(taken.notification_id, channel)
         return encode_command(command, topic=self._topic, source=source_of("notify"), identifier=identifier, context=context)
 
-    async def _patiently(self, problem: str, work: Callable[[], Awaitable[Result]]) -> Result:
+    async def _patiently(self, problem: str, work: Callable[[], Awaitable[Result]], *, pause_seconds: float = 0) -> Result:
         """Do something in the database, for as long as it takes.
+
+        Args:
+            problem: what to say when it fails for now.
+            work: what to do.
+            pause_seconds: how long to wait after a failure at least.
 
         Raises:
             FatalError: the database refuses.
@@ -309,6 +323,7 @@ class Deliverer:
                     message = f"The database refuses the statements of notify: {describe(error)}. Run `caremesh migrate`."
                     raise FatalError(message) from error
                 _log.warning(problem, error=describe(error))
+            await asyncio.sleep(pause_seconds)
             await backoff.wait()
 
 

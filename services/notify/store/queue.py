@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from asyncpg import Record
-from sqlalchemy import Integer, Text, bindparam, text
+from sqlalchemy import Boolean, Integer, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.notify.domain.attempt import Conclude, Standing
@@ -51,7 +51,7 @@ class Step(NamedTuple):
     """What is next for a delivery.
 
     Attributes:
-        known_attempts: how many had begun, as far as this worker knows; if there were more, it has nothing to say any more.
+        known_attempts: how many had begun, as far as this worker knows.
         attempts: how many have begun now.
         due_at: when it comes back, unless somebody says before what came of it.
         result: what has become of it, if anything has.
@@ -142,17 +142,17 @@ def _entity(row: Record) -> Entity | None:
     return Entity(EntityKind(row["watched_kind"]), row["about_entity_id"], row["entity_status"], row["entity_version"])
 
 
-# Whoever was away for so long that another has taken over, or has told the end, has nothing to say any more.
-_STEP: Final = text(
+# Whoever was away for so long that another has taken over has nothing to say any more, but that it was sent.
+_ADVANCE: Final = text(
     """
     UPDATE deliveries
-    SET attempts = next.attempts, due_at = next.due_at, first_attempt_at = next.first_attempt_at,
+    SET attempts = greatest(deliveries.attempts, next.attempts), due_at = next.due_at, first_attempt_at = next.first_attempt_at,
         result = next.result, result_reason = next.reason
     FROM unnest(string_to_array(:ids, chr(10)), :channels, :known_attempts, :attempts, :due_at, :first_attempt_at, :results, :reasons)
          AS next (id, of_channel, known_attempts, attempts, due_at, first_attempt_at, result, reason)
     WHERE notification_id = next.id AND channel = next.of_channel AND status = 'waiting'
-      AND deliveries.attempts = next.known_attempts AND (deliveries.result IS NULL OR deliveries.result = next.result)
-    RETURNING notification_id, channel
+      AND (:is_taken OR deliveries.result IS NULL AND (deliveries.attempts = next.known_attempts OR next.result = 'sent'))
+    RETURNING notification_id, channel, deliveries.attempts
     """,
 ).bindparams(
     bindparam("ids", type_=Text),
@@ -163,19 +163,25 @@ _STEP: Final = text(
     bindparam("first_attempt_at", type_=ARRAY(TIME)),
     bindparam("results", type_=ARRAY(Text)),
     bindparam("reasons", type_=ARRAY(Text)),
+    bindparam("is_taken", type_=Boolean),
 )
 
 
-async def advance(connection: Connection, steps: Iterable[Step]) -> set[DeliveryKey]:
+async def advance(connection: Connection, steps: Iterable[Step], *, is_taken: bool) -> dict[DeliveryKey, int]:
     """Note what is next for deliveries.
 
+    Args:
+        connection: in a transaction.
+        steps: one for each delivery.
+        is_taken: whether they were taken in this transaction; else others may have had a hand in them meanwhile.
+
     Returns:
-        Those of which it was this worker's to say.
+        Those of which it was this worker's to say, with how many attempts have begun.
     """
     # Sorted, so that nobody waits for another's rows in a circle.
     steps = sorted(steps, key=lambda step: step.key)
     if not steps:
-        return set()
+        return {}
     columns = {
         "ids": joined(step.key[0] for step in steps),
         "channels": [step.key[1] for step in steps],
@@ -185,5 +191,7 @@ async def advance(connection: Connection, steps: Iterable[Step]) -> set[Delivery
         "first_attempt_at": [step.first_attempt_at for step in steps],
         "results": [step.result.status if step.result is not None else None for step in steps],
         "reasons": [step.result.reason if step.result is not None else None for step in steps],
+        "is_taken": is_taken,
     }
-    return {(identifier, Channel(channel)) for identifier, channel in await fetch(connection, _STEP, columns)}
+    rows = await fetch(connection, _ADVANCE, columns)
+    return {(identifier, Channel(channel)): attempts for identifier, channel, attempts in rows}

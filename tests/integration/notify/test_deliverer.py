@@ -18,6 +18,7 @@ from services.notify.domain.notification import Rules
 from shared.codec.record import OutgoingMessage, StoredRecord
 from shared.messages.fields import Command
 from shared.messages.notify import Channel, Priority, Template
+from shared.path import backoff
 from tests.examples import milliseconds
 from tests.examples_of_notify import (
     ALL,
@@ -350,6 +351,60 @@ async def test_an_end_that_was_noted_and_never_decided_is_told_again_in_the_same
     assert notify.ends() == [("ntf-1", "sent", None)]
 
 
+async def test_what_a_worker_has_in_hand_it_does_not_take_again(notify: Notify) -> None:
+    await notify.give(email="amina@example.org")
+    await notify.ask(example_send())
+    go_on = asyncio.Event()
+
+    async def wait_and_take(_: Outgoing) -> Answer:
+        await go_on.wait()
+        return Answer.TAKEN
+
+    slow = Stub(wait_and_take)
+    async with notify.delivering(limits=PATIENT, email=slow):
+        await until(lambda: bool(slow.asked), "it is under way")
+        await notify.make_everything_due()
+
+        async def is_put_off() -> bool:
+            return bool(
+                await notify.connection.fetchval("SELECT due_at > now() + interval '10 seconds' FROM deliveries WHERE channel = 'email'")
+            )
+
+        await until(is_put_off, "it was taken, and put off")
+        go_on.set()
+        await notify.until_ended(1)
+    assert len(slow.asked) == 1
+    assert await notify.attempts() == 1
+
+
+async def test_that_it_was_sent_is_noted_whoever_has_taken_over_meanwhile(notify: Notify) -> None:
+    await notify.give(email="amina@example.org")
+    await notify.ask(example_send())
+    late, never = asyncio.Event(), asyncio.Event()
+
+    async def take_late(_: Outgoing) -> Answer:
+        await late.wait()
+        return Answer.TAKEN
+
+    async def fail_never(_: Outgoing) -> Answer:
+        await never.wait()
+        return Answer.FAILED
+
+    first, second = Stub(take_late), Stub(fail_never)
+    alone = Limits(concurrency=1, attempt_seconds=60)
+    async with notify.delivering(limits=alone, email=first):
+        await until(lambda: bool(first.asked), "the first has it")
+        async with notify.delivering(limits=PATIENT, email=second):
+            await notify.make_everything_due()
+            await until(lambda: bool(second.asked), "the second has it")
+            late.set()
+            await notify.until_ended(1)
+            never.set()
+    assert notify.ends() == [("ntf-1", "sent", None)]
+    assert {"channel": "email", "status": "sent", "reason": None, "attempts": 2} in notify.events[-1]["deliveries"]
+    assert len({message.value for message in notify.published}) == 1
+
+
 async def test_a_worker_that_was_away_for_too_long_has_nothing_to_say_any_more(notify: Notify, mail: MailServer) -> None:
     await notify.give(email="amina@example.org")
     await notify.ask(example_send())
@@ -405,8 +460,9 @@ async def test_a_database_that_goes_away_for_a_moment_loses_nothing(notify: Noti
     assert len(set(mail.message_ids)) == 100
 
 
-def test_the_lease_is_longer_than_an_attempt() -> None:
-    assert LIMITS.lease > timedelta(seconds=LIMITS.attempt_seconds) + timedelta(seconds=deliverers._FAREWELL_SECONDS)
+def test_the_lease_is_longer_than_an_attempt_and_what_a_failing_database_adds_to_it() -> None:
+    assert Limits().lease > timedelta(seconds=Limits().attempt_seconds + deliverers._FAREWELL_SECONDS)
+    assert deliverers._NOTES_FIRST_SECONDS > backoff._LONGEST_SECONDS, "who notes tries again before who takes does"
 
 
 def test_the_identity_of_a_record_is_one_for_each_notification_and_channel_however_long_its_id_is() -> None:
