@@ -23,9 +23,9 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notify.channels import Outgoing, Provider, idempotency_key
 from services.notify.domain.attempt import Answer, Attempt, Conclude, Postpone, after, plan
 from services.notify.domain.notification import Rules
+from services.notify.provider import Outgoing, Provider, idempotency_key
 from services.notify.store import queue
 from services.notify.store.queue import DeliveryKey, Step, Taken
 from services.notify.store.tables import ADDRESSED
@@ -39,6 +39,8 @@ from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, d
 
 #: How often the queue is looked at while nothing is known to be due.
 _LOOK_SECONDS: Final = 0.25
+#: Between two looks and between two notes, so that each is of more than one delivery when there are many.
+_GATHER_SECONDS: Final = 0.01
 #: After the database was away, whoever has something to note goes before whoever wants to take.
 _NOTES_FIRST_SECONDS: Final = 6.0
 #: An end that was told is told again after so long, unless it is decided.
@@ -164,7 +166,9 @@ class Deliverer:
             taken = await self._patiently("Deliveries are not taken for now", self._take, pause_seconds=_NOTES_FIRST_SECONDS)
             for one in taken:
                 self._begin(one)
-            if not taken and not self._stopping:
+            if taken:
+                await asyncio.sleep(_GATHER_SECONDS)
+            elif not self._stopping:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_SECONDS):
                         await self._room_again.wait()
@@ -245,6 +249,7 @@ class Deliverer:
     async def _note_forever(self) -> None:
         while True:
             batch = [await self._attempted.get()]
+            await asyncio.sleep(_GATHER_SECONDS)
             while not self._attempted.empty():
                 batch.append(self._attempted.get_nowait())
             await self._patiently("Attempts are not noted for now", partial(self._note, batch))

@@ -15,7 +15,7 @@ from shared.codec.decode import describe_invalid
 from shared.messages.fields import Identifier, Message, TimeZoneName
 from shared.messages.notify import Channel, QuietHours
 
-_EMAIL: Final = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
+_EMAIL: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 _PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 _QUIET_HOURS: Final = re.compile(r"(\d\d:\d\d) *- *(\d\d:\d\d) +(\S+)")
@@ -55,7 +55,7 @@ def _nothing_if_empty(value: Any) -> Any:
 
 
 _Token = Annotated[str, StringConstraints(max_length=512), _matching(re.compile(r"\S+"), "an address has no spaces")]
-_Email = Annotated[str, StringConstraints(max_length=254), _matching(_EMAIL, "an e-mail address is name@domain")]
+_Email = Annotated[str, StringConstraints(max_length=254), _matching(_EMAIL, "an e-mail address is name@domain, in ASCII")]
 _Phone = Annotated[str, _matching(_PHONE, "a number for text messages is + and the country's code, such as +265991234567")]
 _Language = Annotated[str, _matching(_LANGUAGE, "a language is a BCP 47 tag, such as en or pt-MZ")]
 _Empty = BeforeValidator(_nothing_if_empty)

@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notify import deliverer as deliverers
-from services.notify.channels import Outgoing, Provider, SmtpProvider
 from services.notify.deliverer import Deliverer, Limits
 from services.notify.domain.attempt import Answer
 from services.notify.domain.notification import Rules
+from services.notify.mail import SmtpProvider
+from services.notify.provider import Outgoing, Provider
 from shared.codec.record import OutgoingMessage, StoredRecord
 from shared.messages.fields import Command
 from shared.messages.notify import Channel, Priority, Template

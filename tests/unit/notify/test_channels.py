@@ -9,13 +9,17 @@ from urllib.parse import unquote
 import pytest
 from pydantic import SecretStr
 
-from services.notify.channels import AppriseProvider, Outgoing, SmtpProvider, idempotency_key, providers_of
+from services.notify import mail as mails
+from services.notify.channels import AppriseProvider, providers_of
 from services.notify.domain.attempt import Answer
+from services.notify.mail import SmtpProvider
+from services.notify.provider import Outgoing, idempotency_key
 from services.notify.wording import Words
 from shared.messages.notify import Channel
 from shared.path.errors import FatalError
 from shared.settings import Settings
-from tests.mail_server import MailServer, drop, hang, mail_server, refuse_for_now
+from tests.mail_server import MailServer, drop, hang, mail_server, refuse_for_ever, refuse_for_now
+from tests.system.harness.waiting import until
 
 WORDS = Words("Your appointment is confirmed", "On Tuesday — see you.\n\nReference: apt_1")
 FROM = "Caremesh <no-reply@mesh.example>"
@@ -51,12 +55,66 @@ async def test_every_attempt_has_the_same_message_id_and_every_notification_anot
     assert first.endswith("@mesh.example>")
 
 
-@pytest.mark.parametrize("title", ["Bcc: everybody@example.org", "Ünïcödé — 16:00", "x" * 300])
+@pytest.mark.parametrize(
+    "title", ["Bcc: everybody@example.org", "Ünïcödé — 16:00", "Ünïcödé " * 20 + "end", "x" * 300, "word " * 14 + "end"]
+)
 async def test_a_title_is_a_title_whatever_is_in_it(mail: MailServer, title: str) -> None:
     assert await SmtpProvider(mail.url, FROM).send(outgoing(words=Words(title, "Body."))) is Answer.TAKEN
     [message] = mail.received
     assert message["Subject"] == title
     assert message["Bcc"] is None
+
+
+async def test_a_connection_carries_many_mails_and_is_let_go_after_a_while(mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mails, "_IDLE_SECONDS", 0.2)
+    provider = SmtpProvider(mail.url, FROM)
+    for number in range(5):
+        assert await provider.send(outgoing(notification_id=f"ntf-{number}")) is Answer.TAKEN
+    assert (len(mail.received), mail.connections) == (5, 1)
+    await until(lambda: not mail.sessions, "it is let go")
+    assert await provider.send(outgoing()) is Answer.TAKEN
+    assert mail.connections == 2
+    monkeypatch.setattr(mails, "_MOST_MAILS", 2)
+    for number in range(4):
+        assert await provider.send(outgoing(notification_id=f"ntf-{number}")) is Answer.TAKEN
+    assert mail.connections == 4
+
+
+async def test_a_connection_that_died_while_it_rested_costs_nothing(mail: MailServer) -> None:
+    provider = SmtpProvider(mail.url, FROM)
+    assert await provider.send(outgoing()) is Answer.TAKEN
+    mail.cut()
+    assert await provider.send(outgoing(notification_id="ntf-2")) is Answer.TAKEN
+    assert len(set(mail.message_ids)) == 2
+
+
+async def test_a_server_that_has_had_enough_of_a_connection_gets_the_next_mail_over_another(mail: MailServer) -> None:
+    mail.patience = 2
+    provider = SmtpProvider(mail.url, FROM)
+    answers = [await provider.send(outgoing(notification_id=f"ntf-{number}")) for number in range(4)]
+    assert answers == [Answer.TAKEN] * 4
+    assert mail.connections == 2
+
+
+async def test_a_mail_that_is_refused_spoils_no_other(mail: MailServer) -> None:
+    provider = SmtpProvider(mail.url, FROM)
+    assert await provider.send(outgoing()) is Answer.TAKEN
+    mail.refused.add("nobody@example.org")
+    assert await provider.send(outgoing(address="nobody@example.org")) is Answer.REFUSED
+    assert await provider.send(outgoing(notification_id="ntf-2")) is Answer.TAKEN
+    assert mail.recipients == ["amina@example.org"] * 2
+
+
+async def test_mails_at_the_same_time_go_over_connections_of_their_own(mail: MailServer) -> None:
+    provider = SmtpProvider(mail.url, FROM)
+    answers = await asyncio.gather(*(provider.send(outgoing(notification_id=f"ntf-{number}")) for number in range(8)))
+    assert answers == [Answer.TAKEN] * 8
+    assert len(set(mail.message_ids)) == 8
+
+
+async def test_an_address_that_no_server_takes_is_refused(mail: MailServer) -> None:
+    assert await SmtpProvider(mail.url, FROM).send(outgoing(address="ämina@example.org")) is Answer.REFUSED
+    assert mail.received == []
 
 
 async def test_an_unknown_address_is_refused_for_ever_and_a_busy_server_for_now(mail: MailServer) -> None:
@@ -66,6 +124,8 @@ async def test_an_unknown_address_is_refused_for_ever_and_a_busy_server_for_now(
     mail.refused.clear()
     mail.answer = refuse_for_now
     assert await provider.send(outgoing()) is Answer.FAILED
+    mail.answer = refuse_for_ever
+    assert await provider.send(outgoing()) is Answer.REFUSED
 
 
 async def test_a_connection_that_ends_before_the_answer_leaves_it_unknown(mail: MailServer) -> None:

@@ -61,6 +61,7 @@ def test_json_lines_say_the_same(tmp_path: Path) -> None:
         ("p-1,amina,,,,,", "email"),
         ("p-1,a@b@c,,,,,", "email"),
         ("p-1,a b@example.org,,,,,", "email"),
+        ("p-1,ämina@example.org,,,,,", "email"),
         ("p-1,,0991234567,,,,", "sms"),
         ("p-1,,+26599x,,,,", "sms"),
         ("p-1,,,english please,,,", "language"),
