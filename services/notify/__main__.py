@@ -8,9 +8,11 @@ from typing import Any
 from services.notify.app import notify, rules_of
 from services.notify.channels import providers_of
 from services.notify.deliverer import Deliverer, Limits
+from services.notify.ears import Ears, positions_of
 from shared.logging import configure_logging
 from shared.migrations import migrate
 from shared.path.assembly import Resources
+from shared.path.intake import heard_topics
 from shared.retention import Retention
 from shared.runtimes.process import run_process
 from shared.runtimes.service import run_consumer
@@ -20,9 +22,11 @@ from shared.topics import commands_topic
 
 async def consume(settings: Settings) -> None:
     """Decide commands, and beside that deliver what is due, until told to stop."""
-    providers = providers_of(settings)
+    providers, service = providers_of(settings), notify(settings)
 
     def beside(resources: Resources) -> Sequence[Coroutine[Any, Any, None]]:
+        heard = positions_of(resources.engine, f"{settings.topic_prefix}-{service.name}")
+        ears = Ears(heard_topics(service, settings.topic_prefix), ends=resources.log_ends, positions=heard)
         deliverer = Deliverer(
             providers,
             engine=resources.engine,
@@ -30,11 +34,12 @@ async def consume(settings: Settings) -> None:
             topic=commands_topic(settings.topic_prefix, "notify"),
             rules=rules_of(settings),
             limits=Limits(concurrency=settings.notify_concurrency, attempt_seconds=settings.notify_attempt_timeout_seconds),
+            has_heard=ears.has_heard,
         )
         retention = Retention("notify", engine=resources.engine, retention_days=settings.decision_retention_days)
-        return (deliverer.run(), retention.run())
+        return (deliverer.run(), ears.run(), retention.run())
 
-    await run_consumer(settings, notify(settings), beside)
+    await run_consumer(settings, service, beside)
 
 
 def main() -> None:

@@ -103,6 +103,7 @@ class Deliverer:
         topic: str,
         rules: Rules,
         limits: Limits,
+        has_heard: Callable[[], bool] = lambda: True,
     ) -> None:
         """Make it.
 
@@ -113,7 +114,9 @@ class Deliverer:
             topic: notify's commands topic.
             rules: how often to try, and for how long.
             limits: of attempts.
+            has_heard: whether what is known of others is fresh enough to tell by; nothing is taken while it is not.
         """
+        self._has_heard = has_heard
         self._providers = providers
         self._engine = engine
         self._publisher = publisher
@@ -163,7 +166,9 @@ class Deliverer:
     async def _take_until_stopped(self) -> None:
         while not self._stopping:
             self._room_again.clear()
-            taken = await self._patiently("Deliveries are not taken for now", self._take, pause_seconds=_NOTES_FIRST_SECONDS)
+            taken = []
+            if self._has_heard():
+                taken = await self._patiently("Deliveries are not taken for now", self._take, pause_seconds=_NOTES_FIRST_SECONDS)
             for one in taken:
                 self._begin(one)
             if taken:

@@ -89,7 +89,7 @@ class Notifications:
         """Decide one command and take in what happened, the first event is the outcome; or hear one event."""
         content = received.content
         if isinstance(content, EventData):
-            self._hear(entity_of(content))
+            # It was heard before the first command of the batch.
             return []
         if isinstance(content, Malformed):
             version = self._version_of_malformed(content)
@@ -100,7 +100,9 @@ class Notifications:
             self._take_in(event, received)
         return [self._translate(event, command, received) for event in events]
 
-    def _hear(self, entity: Entity) -> None:
+    def hear(self, event: EventData) -> None:
+        """Take in what happened to an entity, unless something newer is known."""
+        entity = entity_of(event)
         key = (entity.kind, entity.entity_id)
         if key in self._entities and self._entities[key].version >= entity.version:
             return

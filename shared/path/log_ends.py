@@ -1,7 +1,7 @@
 """Where the partitions of a topic end, asked of the brokers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -37,6 +37,18 @@ class KafkaLogEnds:
         beginning = (await consumer.beginning_offsets([place]))[place]
         end = (await consumer.end_offsets([place]))[place]
         return place.partition, end if end > beginning else 0
+
+    async def ends_of(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+        """The offset of the next record on every partition; partitions on which no record is left are left out.
+
+        Raises:
+            KafkaError: no broker is to be reached, or there is no such topic.
+        """
+        consumer = await self._connected()
+        places = [TopicPartition(topic, number) for topic in topics for number in range(await self._partitions_of(topic))]
+        beginnings = await consumer.beginning_offsets(places)
+        ends = await consumer.end_offsets(places)
+        return {(place.topic, place.partition): end for place, end in ends.items() if end > beginnings[place]}
 
     async def stop(self) -> None:
         """Disconnect."""

@@ -36,14 +36,17 @@ async def test_a_partition_ends_after_its_last_record_and_at_nothing_when_none_i
     try:
         await admin.create_topics([NewTopic(TOPIC, num_partitions=PARTITIONS, replication_factor=1)])
         assert await ends.end_of(TOPIC, KEY) == (partition, 0)
+        assert await ends.ends_of([TOPIC]) == {}
         for _ in range(3):
             await producer.send_and_wait(TOPIC, b"{}", key=KEY)
         assert await ends.end_of(TOPIC, KEY) == (partition, 3)
         await admin.delete_records({TopicPartition(TOPIC, partition): RecordsToDelete(before_offset=2)})
         assert await ends.end_of(TOPIC, KEY) == (partition, 3)
+        assert await ends.ends_of([TOPIC]) == {(TOPIC, partition): 3}
         # As retention does: what is gone cannot be read, so nobody can wait for it.
         await admin.delete_records({TopicPartition(TOPIC, partition): RecordsToDelete(before_offset=3)})
         assert await ends.end_of(TOPIC, KEY) == (partition, 0)
+        assert await ends.ends_of([TOPIC]) == {}
     finally:
         await producer.stop()
         await admin.close()

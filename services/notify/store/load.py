@@ -1,6 +1,6 @@
 """What a batch needs: the notifications that it names, and all that decides how a new one is delivered."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from asyncpg import Record
@@ -10,9 +10,10 @@ from services.notify.domain.notification import Delivery, Notification, Preferen
 from services.notify.domain.stale import Entity, EntityKind
 from services.notify.store.rows import about_of, params_of, preferences_of, reason_of
 from services.notify.store.tables import ADDRESSED
-from services.notify.working_set import Notifications, watched
+from services.notify.working_set import EntityKey, Notifications, watched
 from shared.codec.decode import Malformed, Received
 from shared.database import Connection, fetch, joined
+from shared.messages.fields import EventData
 from shared.messages.notify import Channel, DeliveryStatus, NotificationCommand, Priority, SendNotification, SetPreferences, Template
 
 
@@ -58,34 +59,47 @@ _ENTITIES: Final = text(
 ).bindparams(bindparam("kinds", type_=Text), bindparam("ids", type_=Text))
 
 
+class _Needs:
+    """What the commands of a batch need, by id."""
+
+    def __init__(self, batch: Iterable[Received]) -> None:
+        self.notifications: set[str] = set()
+        self.preferences: set[str] = set()
+        self.addresses: set[str] = set()
+        self.entities: set[EntityKey] = set()
+        for received in batch:
+            match received.content:
+                case SendNotification() as command:
+                    self.notifications.add(command.notification_id)
+                    self.preferences.add(command.recipient_id)
+                    self.addresses.add(command.recipient_id)
+                    if (key := watched(command)) is not None:
+                        self.entities.add(key)
+                case NotificationCommand(notification_id=notification_id):
+                    self.notifications.add(notification_id)
+                case SetPreferences(recipient_id=recipient_id):
+                    self.preferences.add(recipient_id)
+                case Malformed() as malformed if issubclass(malformed.command_type, SetPreferences):
+                    self.preferences.add(malformed.key)
+                case Malformed(entity_id=str(notification_id)):
+                    self.notifications.add(notification_id)
+
+
 async def load(connection: Connection, batch: Sequence[Received], rules: Rules) -> Notifications:
     """What these commands need: the notifications that they name, and all that decides how a new one is delivered."""
-    named: set[str] = set()
-    choosing: set[str] = set()
-    told: set[str] = set()
-    about: set[tuple[EntityKind, str]] = set()
-    for received in batch:
-        content = received.content
-        if isinstance(content, Malformed):
-            if issubclass(content.command_type, SetPreferences):
-                choosing.add(content.key)
-            elif content.entity_id is not None:
-                named.add(content.entity_id)
-        elif isinstance(content, NotificationCommand):
-            named.add(content.notification_id)
-            if isinstance(content, SendNotification):
-                told.add(content.recipient_id)
-                if (key := watched(content)) is not None:
-                    about.add(key)
-        elif isinstance(content, SetPreferences):
-            choosing.add(content.recipient_id)
-    return Notifications(
+    needs = _Needs(batch)
+    notifications = Notifications(
         rules,
-        notifications=await _load_notifications(connection, named),
-        preferences=await _load_preferences(connection, choosing | told),
-        addresses=await _load_addresses(connection, told),
-        entities=await _load_entities(connection, about),
+        notifications=await _load_notifications(connection, needs.notifications),
+        preferences=await _load_preferences(connection, needs.preferences),
+        addresses=await _load_addresses(connection, needs.addresses),
+        entities=await _load_entities(connection, needs.entities),
     )
+    # Topics have no order among each other: what is here is heard before anything is told by it.
+    for received in batch:
+        if isinstance(received.content, EventData):
+            notifications.hear(received.content)
+    return notifications
 
 
 async def _load_notifications(connection: Connection, ids: Collection[str]) -> list[Notification]:
@@ -134,7 +148,7 @@ async def _load_addresses(connection: Connection, ids: Collection[str]) -> dict[
     return {row["recipient_id"]: frozenset(channel for channel in ADDRESSED if row[channel]) for row in rows}
 
 
-async def _load_entities(connection: Connection, keys: Collection[tuple[EntityKind, str]]) -> list[Entity]:
+async def _load_entities(connection: Connection, keys: Collection[EntityKey]) -> list[Entity]:
     if not keys:
         return []
     parameters = {"kinds": joined(kind for kind, _ in keys), "ids": joined(entity_id for _, entity_id in keys)}
