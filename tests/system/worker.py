@@ -171,11 +171,32 @@ def no_locks(_: str) -> None:
     _replace(locks, "acquire", acquire)
 
 
+def kill_after_send(number: str) -> None:
+    """Die when the n-th e-mail was taken on by its server, before that is noted anywhere."""
+    from services.notify.domain.attempt import Answer
+    from services.notify.mail import SmtpProvider
+    from services.notify.provider import Outgoing
+
+    send = SmtpProvider.send
+    taken = 0
+
+    async def send_and_die(self: SmtpProvider, outgoing: Outgoing) -> Answer:
+        nonlocal taken
+        answer = await send(self, outgoing)
+        taken += answer is Answer.TAKEN
+        if taken == int(number):
+            _die()
+        return answer
+
+    _replace(SmtpProvider, "send", send_and_die)
+
+
 FAULTS: dict[str, Callable[[str], None]] = {
     "session_timeout": session_timeout,
     "metadata_age": metadata_age,
     "kill_before_publish": partial(_at_publish, after=False),
     "kill_after_publish": partial(_at_publish, after=True),
+    "kill_after_send": kill_after_send,
     "stop_before_publish": partial(_at_publish, after=False, blow=_stop),
     "stop_in_copy": stop_in_copy,
     "hang_at_batch": hang_at_batch,

@@ -37,11 +37,11 @@ def in_seconds(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
-def command(type_: str, data: dict[str, Any], *, identifier: str, source: str = SOURCE) -> Message:
+def command(type_: str, data: dict[str, Any], *, identifier: str, source: str = SOURCE, key: str = "doctor_id") -> Message:
     """A command in binary mode."""
     headers = {"content-type": "application/json", "ce_specversion": "1.0", "ce_id": identifier, "ce_source": source, "ce_type": type_}
     return Message(
-        key=str(data["doctor_id"]).encode(),
+        key=str(data[key]).encode(),
         value=json.dumps(data).encode(),
         headers=tuple((name, value.encode()) for name, value in headers.items()),
     )
