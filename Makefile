@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml 2>/
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) ## install everything into .venv, and fetch what the embedded Kafka needs
+setup: $(INSTALLED) ## install everything into .venv, and fetch and prepare what the embedded Kafka needs
 
 demo: setup ## run the mesh with live traffic, and the mission's tests against it
 	@$(BIN)/caremesh demo
@@ -38,7 +38,7 @@ lock: setup ## resolve the dependencies anew, with hashes
 		--no-emit-index-url --no-header -o requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --extra build --constraint requirements.lock \
 		--no-emit-index-url --no-header -o requirements-production.lock pyproject.toml
-	@$(BIN)/python -m shared.embedded.jars lock
+	@$(BIN)/python -m shared.embedded.jars
 
 clean: ## remove the environment and caches; the mesh's own state (.caremesh) stays
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -55,6 +55,6 @@ $(INSTALLED):
 	@echo "Installing what requirements.lock names …"
 	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps -e .
-	@$(BIN)/python -m shared.embedded.jars
+	@$(BIN)/python -m shared.embedded.kafka_setup
 	@rm -f $(VENV)/.installed-*
 	@touch $@

@@ -15,8 +15,10 @@ import asyncpg
 import pytest
 import structlog
 from pydantic import SecretStr
+from rich.console import Console
 
 from shared.embedded.kafka import KafkaServer
+from shared.embedded.kafka_setup import prepare_kafka
 from shared.embedded.postgres import PostgresServer
 from shared.migrations import migrate
 from shared.settings import Settings
@@ -80,6 +82,7 @@ def postgres(servers_home: Path) -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def kafka(servers_home: Path) -> Iterator[KafkaServer]:
     """A running Kafka."""
+    prepare_kafka(Console(stderr=True))
     server = KafkaServer(servers_home / "kafka-server")
 
     async def start() -> None:

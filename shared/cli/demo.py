@@ -24,7 +24,7 @@ from shared.demo.stage import Stage
 from shared.demo.view import LineView, LiveView, View, table
 from shared.embedded.endpoints import resolve
 from shared.embedded.errors import EmbeddedError
-from shared.embedded.jars import ensure_jars
+from shared.embedded.kafka_setup import prepare_kafka
 from shared.embedded.state import MeshState
 from shared.embedded.supervisor import Supervisor
 from shared.settings import Settings
@@ -89,7 +89,7 @@ def _play(console: Console, *, leave: bool, yes: bool) -> int:
     settings = Settings()
     if settings.embedded_kafka:
         # Here and not inside the event loop, so that Ctrl-C ends a long first download at once.
-        ensure_jars(console=Console(stderr=True, soft_wrap=True, highlight=False))
+        prepare_kafka(Console(stderr=True, soft_wrap=True, highlight=False))
     return asyncio.run(_Performance(console, leave=leave).on_own_mesh(settings))
 
 

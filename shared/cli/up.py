@@ -9,7 +9,7 @@ from functools import partial
 from rich.console import Console
 
 from shared.cli.masking import mask_url
-from shared.embedded.jars import ensure_jars
+from shared.embedded.kafka_setup import prepare_kafka
 from shared.embedded.supervisor import Supervisor
 from shared.settings import Settings
 
@@ -29,7 +29,7 @@ def up() -> None:
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     if settings.embedded_kafka:
         # Here and not inside the event loop, so that Ctrl-C ends a long first download at once.
-        ensure_jars(console=errors)
+        prepare_kafka(errors)
     asyncio.run(_run(settings, errors))
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -152,7 +151,4 @@ def _row(group: str, artifact: str, version: str, path: Path) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["lock"]:
-        lock(Path(__file__).with_name("kafka_jars.py"))
-    else:
-        ensure_jars(console=Console(soft_wrap=True, highlight=False))
+    lock(Path(__file__).with_name("kafka_jars.py"))

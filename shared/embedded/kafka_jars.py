@@ -1,6 +1,6 @@
 """The jars of Apache Kafka that the embedded Kafka runs on: exact versions, sizes and checksums.
 
-Written by ``python -m shared.embedded.jars lock`` (a part of ``make lock``); do not edit by hand.
+Written by ``python -m shared.embedded.jars`` (a part of ``make lock``); do not edit by hand.
 """
 
 from typing import NamedTuple
