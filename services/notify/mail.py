@@ -169,7 +169,7 @@ class SmtpProvider:
         message["From"] = self._sender
         message["To"] = outgoing.address
         message["Subject"] = _subject(outgoing.words.title)
-        message["Date"] = formatdate()
+        message["Date"] = formatdate(usegmt=True)
         message["Message-ID"] = f"<{outgoing.key}@{self._domain}>"
         message["X-Notification-Id"] = outgoing.notification_id
         # No machine answers a machine.

@@ -17,11 +17,11 @@ from rich.console import Console
 from shared.cli.exits import Exit
 from shared.cli.status import look
 from shared.cli.terminal import complain, table_console
-from shared.demo.findings import any_failed
+from shared.demo.findings import CannotPlayError, any_failed
 from shared.demo.lines import kcat_lines, our_lines
 from shared.demo.performance import go_on_quietly, perform, rows_to_play
 from shared.demo.stage import Stage
-from shared.demo.view import LineView, LiveView, View, table
+from shared.demo.view import LineView, LiveView, View, receipts_table, table
 from shared.embedded.endpoints import resolve
 from shared.embedded.errors import EmbeddedError
 from shared.embedded.kafka_setup import prepare_kafka
@@ -39,10 +39,6 @@ SHORT_LIMITS: Final[Mapping[str, str]] = {
     "CAREMESH_CALL_CONNECT_TIMEOUT_SECONDS": "5",
     "CAREMESH_BILLING_PERIOD_SECONDS": "2",
 }
-
-
-class CannotPlayError(Exception):
-    """There is no mesh to play on; the message says why, and what to do."""
 
 
 def demo(
@@ -188,6 +184,7 @@ class _Performance:
                 await perform(stage, self._rows, view)
             self._console.print(table(self._rows))
             self._table_shown = True
+            self._console.print(receipts_table(await stage.receipts()))
             if started_here and self._leave:
                 return
             self._print_lines(settings, stage.run_id)

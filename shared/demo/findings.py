@@ -41,6 +41,10 @@ class Row:
     finding: Finding | None = None
 
 
+class CannotPlayError(Exception):
+    """There is no mesh to play on, or it cannot be made ready; the message says why, and what to do."""
+
+
 class BrokenPromiseError(Exception):
     """A scenario saw what must not be; the message says what."""
 

@@ -7,18 +7,20 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar
 
 from shared.client import CaremeshClient, Listener, Message, Rejected
 from shared.demo.findings import promise
+from shared.demo.post import Mailbox, Notice, Receipt, receipts_of, register
 from shared.messages.billing import ActivateSubscription, Units
 from shared.messages.booking import BookAppointment, CancelAppointment, ConfirmAppointment, DeclineAppointment
 from shared.messages.fields import Actor, EventData, Modality, Role
+from shared.messages.notify import NotifyEventType
 from shared.settings import Settings
 from shared.topics import commands_topic, events_topic, partition_of
 
 WEB: Final = "/demo/web"
-_HEARD_SERVICES: Final = ("booking", "calls", "billing")
+_HEARD_SERVICES: Final = ("booking", "calls", "billing", "notify")
 _HEARD_MAXIMUM: Final = 50_000
 _LOOK_SECONDS: Final = 0.02
 _FIRST_HOUR: Final = 8
@@ -27,6 +29,13 @@ _SLOT: Final = timedelta(minutes=30)
 _SUBSCRIPTION: Final = timedelta(days=30)
 
 Event = TypeVar("Event", bound=EventData)
+
+
+class Cast(NamedTuple):
+    """The names of invented people."""
+
+    doctors: Sequence[int | str] = ()
+    patients: Sequence[int | str] = ()
 
 
 class Stage:
@@ -40,6 +49,9 @@ class Stage:
         self.web = CaremeshClient(settings, source=WEB)
         self.mobile = CaremeshClient(settings, source="/demo/mobile")
         self.heard: deque[Message] = deque(maxlen=_HEARD_MAXIMUM)
+        self.mailbox = Mailbox(settings)
+        #: What scenarios have seen people be told.
+        self.notices: list[Notice] = []
         #: Is told of every message that is heard.
         self.on_message: Callable[[Message], None] = lambda _message: None
         prefix = settings.topic_prefix
@@ -85,6 +97,28 @@ class Stage:
     def events_of(self, entity_id: str, event_type: str) -> Sequence[Message]:
         """The events of one type about one entity, copies included."""
         return [message for message in self.heard if message.type == event_type and message.headers.get("ce_subject") == entity_id]
+
+    async def introduce(self, *casts: Cast) -> None:
+        """Make known where people are to be reached.
+
+        Raises:
+            CannotPlayError: notify does not take their addresses.
+        """
+        doctors = [self.doctor(name) for cast in casts for name in cast.doctors]
+        patients = [self.patient(name) for cast in casts for name in cast.patients]
+        await register(self.settings, [*doctors, *patients])
+
+    async def receipts(self) -> Sequence[Receipt]:
+        """What has become of the notices that scenarios have seen."""
+        return await receipts_of(self.notices, self.settings, self.mailbox)
+
+    def channels_told(self, notification_id: str) -> set[str]:
+        """The channels by which a notification is published as sent."""
+        return {
+            message.value["channel"]
+            for message in self.heard
+            if message.type == NotifyEventType.SENT and message.value["notification_id"] == notification_id
+        }
 
     async def grant(self, patient_id: str, **units: int) -> None:
         """Give a patient units, such as ``video=1``.

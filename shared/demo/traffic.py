@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 from shared.client import CaremeshClient, CaremeshError, Message, Rejected
-from shared.demo.stage import Stage, book, cancel, confirm, decline, described, slot
+from shared.demo.stage import Cast, Stage, book, cancel, confirm, decline, described, slot
 from shared.messages.booking import AppointmentCommand, AppointmentEvent, AppointmentEventType
 from shared.messages.fields import Modality, parse_time
 
 _DOCTORS: Final = 6
 _PATIENTS: Final = 400
+PASSERS_BY: Final = Cast(doctors=range(_DOCTORS), patients=range(_PATIENTS))
 #: So many visits ask for the slots of one day before the next day's are asked for.
 _VISITS_A_DAY: Final = 60
 _DAYS: Final = 300

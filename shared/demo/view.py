@@ -13,7 +13,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from shared.cli.wording import clock, printable
 from shared.demo.findings import Finding, Row, Verdict
+from shared.demo.post import Receipt
 from shared.demo.traffic import Step
 
 _STEPS_SHOWN: Final = 12
@@ -142,6 +144,17 @@ def table(rows: Sequence[Row]) -> Table:
     for row in rows:
         finding = row.finding or Finding(Verdict.FAIL, "it never came to an end")
         drawn.add_row(_word(finding), row.title, finding.detail)
+    return drawn
+
+
+def receipts_table(receipts: Sequence[Receipt]) -> Table:
+    """What people were told, as they have it."""
+    drawn = Table("told", "e-mail", "in the inbox since", header_style="bold", title="What the tests told people")
+    for receipt in receipts:
+        mail = receipt.mails[0] if receipt.mails else None
+        what = printable(mail.subject) if mail is not None else receipt.email_status or "-"
+        inbox_at = clock(receipt.inbox_at) if receipt.inbox_at is not None else "-"
+        drawn.add_row(receipt.notice.recipient_id, what, inbox_at)
     return drawn
 
 

@@ -117,9 +117,14 @@ def folder_of(home: Path) -> Path:
     return home.absolute() / "mail"
 
 
-def caught_mails(home: Path) -> Sequence[CaughtMail]:
-    """The e-mails that were caught in a home, in the order in which they came."""
-    return [_read(file) for file in sorted(folder_of(home).glob(f"*{SUFFIX}"))]
+def caught_mails(home: Path, *, after: str = "") -> Sequence[CaughtMail]:
+    """The e-mails that were caught in a home, in the order in which they came.
+
+    Args:
+        home: of an embedded mesh.
+        after: only those whose file's name comes after this; a name begins with the nanosecond, in twenty digits.
+    """
+    return [_read(file) for file in sorted(folder_of(home).glob(f"*{SUFFIX}")) if file.name > after]
 
 
 def _read(file: Path) -> CaughtMail:

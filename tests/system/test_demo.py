@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from shared.embedded.mail import caught_mails
 from shared.mesh import MESH, modules
 
 ROOT = Path(__file__).parents[2]
@@ -22,12 +24,25 @@ PLAYED = (
     "Patient not in two places",
     "Redelivered command decided once",
     "No activity lost in a text session",
+    "Told once, by e-mail and in the inbox",
     "The auditor agrees",
 )
 EXPIRY = "Pending appointment expires, patient told once"
 SERVERS = ("kafka", "postgres", "mail")
 #: These wait for a deadline: they can be tried on a mesh with short limits alone.
 WAITING = (EXPIRY, "Call stuck in connecting fails, patient told once", "Balance never negative")
+#: Who is told what in each of them: the end of the person's id, and how the e-mail begins.
+TOLD = {
+    "both-19": "We have your appointment request",
+    "again": "We have your appointment request",
+    "race": "Cancelled: the appointment",
+    "writing": "Your text session has ended",
+}
+TOLD_WHO_WAITED = {
+    "waiting": "Your appointment request",
+    "calling": "Your call could not be connected",
+    "paying": "You have no units left",
+}
 
 
 @pytest.fixture
@@ -36,10 +51,28 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return ours | {"CAREMESH_HOME": str(tmp_path / "home")}
 
 
+def cells(output: str, title: str) -> list[list[str]]:
+    """The rows of the table below a line."""
+    lines = output.partition(title)[2].splitlines()
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
+
+
 def verdicts(output: str) -> dict[str, str]:
     """The table's rows: promise → verdict."""
-    rows = [line.split("│") for line in output.splitlines() if line.startswith("│")]
-    return {row[2].strip(): row[1].strip() for row in rows if row[1].strip()}
+    return {row[1]: row[0] for row in cells(output.partition("What the tests told people")[0], "promise") if row[0]}
+
+
+def told(output: str) -> dict[str, str]:
+    """The people whom the scenarios told something: id → the e-mail's subject; but for the winner of the race, who is not known before."""
+    rows = [row for row in cells(output, "What the tests told people") if "-race-" not in row[0]]
+    assert all(since != "-" for _, _, since in rows), "each lies in the inbox"
+    return {person: subject for person, subject, _ in rows}
+
+
+def are_told(found: dict[str, str], expected: dict[str, str]) -> bool:
+    return len(found) == len(expected) and all(
+        subject.startswith(expected[person.partition("-")[2].partition("-")[2]]) for person, subject in found.items()
+    )
 
 
 def process_ids(home: Path) -> list[int]:
@@ -88,6 +121,10 @@ def test_every_promise_that_exists_is_tried_and_nothing_is_left_behind(environme
     assert demo.process.wait(120) == 0, demo.output()
     found = verdicts(demo.output())
     assert found == dict.fromkeys((*PLAYED, *WAITING), "PASS")
+    people = told(demo.output())
+    assert are_told(people, TOLD | TOLD_WHO_WAITED), people
+    mails = Counter((mail.to.partition("@")[0], mail.subject) for mail in caught_mails(demo.home))
+    assert {mails[person] for person in people.items()} == {1}, "each came by SMTP, and once"
     assert nothing_is_left(pids, demo.home)
 
 
@@ -117,6 +154,8 @@ def test_a_mesh_that_stays_up_answers_the_command_line_until_sigterm(staying: De
     assert {verdicts(staying.output())[title] for title in WAITING} == {"not run"}
     assert "caremesh" in staying.output()
     assert "-X partitioner=murmur2_random" in staying.output()
+    people = told(staying.output())
+    assert are_told(people, TOLD), people
 
     def caremesh(*arguments: str) -> tuple[int, Any]:
         done = subprocess.run([*CAREMESH, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -133,6 +172,13 @@ def test_a_mesh_that_stays_up_answers_the_command_line_until_sigterm(staying: De
     assert caremesh("migrate", "--json") == (0, {"migrated": [module.rpartition(".")[2] for module in modules()]})
     assert caremesh("config", "--json")[1]["CAREMESH_KAFKA_BOOTSTRAP_SERVERS"] == status["kafka"]
     assert caremesh("verify", "--json", "--wait", "20")[1]["passed"] is True
+
+    # What somebody was told, as they and an operator see it.
+    [(patient, subject)] = [(person, subject) for person, subject in people.items() if person.endswith("-again")]
+    code, inbox = caremesh("inbox", patient, "--json")
+    assert (code, inbox["unread"], [entry["template"] for entry in inbox["entries"]]) == (0, 1, ["appointment_booked"])
+    code, mails = caremesh("mail", "--to", f"{patient}@demo.example", "--json")
+    assert (code, [mail["subject"] for mail in mails]) == (0, [subject])
 
     # A second play on the mesh that runs: it says what it cannot try here, and leaves the mesh as it is.
     code, output = caremesh("demo")

@@ -7,7 +7,7 @@ from typing import Final
 from shared.client import Message
 from shared.demo.findings import Finding, Verdict, promise
 from shared.demo.scenarios.telling import count, duration, told_once
-from shared.demo.stage import Stage, by_doctor, by_patient, event_as
+from shared.demo.stage import Cast, Stage, by_doctor, by_patient, event_as
 from shared.messages.billing import (
     DeductSessionUnit,
     SessionBillingEventType,
@@ -31,6 +31,7 @@ from shared.messages.notify import Template
 #: A scenario waits no longer than this for a unit to fall due.
 _LONGEST_PERIOD: Final = timedelta(seconds=10)
 _UNITS: Final = 3
+PAYING: Final = Cast(doctors=("earning",), patients=("paying",))
 _PATIENCE_SECONDS: Final = 10
 _PAUSE_SECONDS: Final = 0.2
 

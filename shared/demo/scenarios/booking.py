@@ -11,7 +11,7 @@ from shared.client.publisher import RecordPublisher
 from shared.codec.encode import encode_command
 from shared.demo.findings import Finding, Verdict, promise
 from shared.demo.scenarios.telling import count, duration, listed, told_once
-from shared.demo.stage import WEB, Stage, book, cancel, confirm, slot
+from shared.demo.stage import WEB, Cast, Stage, book, cancel, confirm, slot
 from shared.messages.booking import AppointmentEvent, AppointmentEventType, AppointmentRejected
 from shared.messages.fields import EventData
 from shared.messages.notify import Template
@@ -27,6 +27,12 @@ _LONGEST_EXPIRY: Final = timedelta(seconds=30)
 _LATENESS_ALLOWED_SECONDS: Final = 5
 
 _CONFLICT: Final = 409
+
+#: Who is told something in each of the scenarios.
+RACING: Final = Cast(doctors=("race",), patients=tuple(f"race-{number}" for number in range(_RACERS)))
+TORN: Final = Cast(patients=tuple(f"both-{number}" for number in range(_ROUNDS)))
+PERSISTENT: Final = Cast(patients=("again",))
+WAITING: Final = Cast(doctors=("silent",), patients=("waiting",))
 
 
 async def fifty_race_for_one_slot(stage: Stage) -> Finding:
@@ -47,8 +53,10 @@ async def fifty_race_for_one_slot(stage: Stage) -> Finding:
         heard = partial(stage.copies_of, loser.id)
         promise(await stage.until(heard, seconds=_COPIES_TIMEOUT_SECONDS), "a refusal reached one listener, and not another")
         promise(f'"{winner.patient_id}"' not in heard()[0].raw.decode(), "a refusal tells who the winner is")
-    await _call_off(stage, *_booked(outcomes))
-    return Finding(Verdict.PASS, f"{_RACERS} patients, one slot: 1 booked, {_RACERS - 1} × 409")
+    await told_once(stage, winner.appointment_id, Template.APPOINTMENT_BOOKED, winner.patient_id)
+    await _call_off(stage, winner)
+    await told_once(stage, winner.appointment_id, Template.APPOINTMENT_CANCELLED, doctor)
+    return Finding(Verdict.PASS, f"{_RACERS} patients, one slot: 1 booked, {_RACERS - 1} × 409; the winner is told")
 
 
 async def one_patient_two_doctors(stage: Stage) -> Finding:
@@ -63,7 +71,10 @@ async def one_patient_two_doctors(stage: Stage) -> Finding:
         )
         seen = count(outcomes)
         promise(seen == {"booked": 1, "409 patient_already_booked": 1}, f"round {number + 1}: {listed(seen)}")
-        await _call_off(stage, *_booked(outcomes))
+        (booked,) = _booked(outcomes)
+        if number == _ROUNDS - 1:
+            await told_once(stage, booked.appointment_id, Template.APPOINTMENT_BOOKED, patient)
+        await _call_off(stage, booked)
     return Finding(Verdict.PASS, f"two doctors, one patient, one time, {_ROUNDS} times: always 1 booked, 1 × 409")
 
 
@@ -90,8 +101,10 @@ async def delivered_often_decided_once(stage: Stage) -> Finding:
     # Whoever asks now, much too late, gets that outcome.
     outcome = await stage.web.request(command, identifier=f"again-{stage.run_id}")
     promise({outcome.id} == ids, "who asks again gets another outcome")
-    await _call_off(stage, *_booked([outcome]))
-    return Finding(Verdict.PASS, f"published {_COPIES} times: 1 decision, 1 outcome, the same to the byte")
+    (booked,) = _booked([outcome])
+    await told_once(stage, booked.appointment_id, Template.APPOINTMENT_BOOKED, booked.patient_id)
+    await _call_off(stage, booked)
+    return Finding(Verdict.PASS, f"published {_COPIES} times: 1 decision, 1 outcome, the same to the byte; told once")
 
 
 async def pending_expires(stage: Stage) -> Finding:

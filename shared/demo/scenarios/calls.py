@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.demo.findings import Finding, Verdict, promise
 from shared.demo.scenarios.telling import count, duration, listed, told_once
-from shared.demo.stage import Stage, by_doctor, by_patient, event_as
+from shared.demo.stage import Cast, Stage, by_doctor, by_patient, event_as
 from shared.messages.billing import SessionUnitEventType
 from shared.messages.calls import (
     CallEventType,
@@ -29,6 +29,8 @@ from shared.messages.refusal import Rejected
 _LONGEST_WAIT: Final = timedelta(seconds=30)
 _LATENESS_ALLOWED_SECONDS: Final = 5
 _ACTIVITIES: Final = 50
+CALLING: Final = Cast(doctors=("unreachable",), patients=("calling",))
+WRITING: Final = Cast(doctors=("writing",), patients=("writing",))
 
 
 async def stuck_call_fails(stage: Stage) -> Finding:
@@ -93,4 +95,5 @@ async def no_activity_lost(stage: Stage) -> Finding:
     promise(counted == (_ACTIVITIES, _ACTIVITIES), f"{_ACTIVITIES} of each side, and {counted[0]} and {counted[1]} counted")
     late = await stage.mobile.request(activity(of_doctor=False))
     promise(isinstance(late, Rejected), f"a record after the end came to {late.type}")
+    await told_once(stage, session_id, Template.SESSION_ENDED, patient)
     return Finding(Verdict.PASS, f"{_ACTIVITIES} of each side at once: all counted, none after the end")

@@ -90,6 +90,11 @@ def cancel(appointment_id: str, doctor: str, identifier: str, *, patient: str) -
     return _by_patient("cancel", appointment_id, doctor, identifier, patient)
 
 
+def call_off(appointment_id: str, doctor: str, identifier: str) -> Message:
+    """The doctor calls it off."""
+    return _by_doctor("cancel", appointment_id, doctor, identifier)
+
+
 def propose(appointment_id: str, doctor: str, starts_at: str, identifier: str) -> Message:
     """The doctor asks for another time."""
     return _by_doctor("propose_reschedule", appointment_id, doctor, identifier, starts_at=starts_at)

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 
 from tests.mail_server import MailServer
-from tests.system.harness.commands import book, cancel, confirm, slot
+from tests.system.harness.commands import book, call_off, cancel, confirm, slot
 from tests.system.harness.waiting import until
 from tests.system.notify.conftest import Notify
 
@@ -20,7 +20,7 @@ async def test_what_happens_to_an_appointment_is_told_once(notify: Notify, mail:
         await until(lambda: len(mail.received) == 2, "the request is told")
         await producer.publish([confirm("apt-1", "doctor", "yes")])
         await until(lambda: len(mail.received) == 3, "the answer is told")
-        await producer.publish([cancel("apt-1", "doctor", "no", patient="patient")])
+        await producer.publish([call_off("apt-1", "doctor", "no")])
         await until(lambda: len(mail.received) == 4, "the end is told")
     await notify.until_ended(4)
     told = Counter((message["To"], message["Subject"].split(" on ")[0].split(" for ")[0]) for message in mail.received)
@@ -28,15 +28,15 @@ async def test_what_happens_to_an_appointment_is_told_once(notify: Notify, mail:
         ("doctor@example.org", "New appointment request"): 1,
         ("patient@example.org", "We have your appointment request"): 1,
         ("patient@example.org", "Your appointment"): 1,
-        ("doctor@example.org", "Cancelled: the appointment"): 1,
+        ("patient@example.org", "Cancelled: the appointment"): 1,
     }
     inbox = json.loads(await notify.mesh.caremesh("inbox", "patient", "--json"))
-    assert [entry["template"] for entry in inbox["entries"]] == ["appointment_confirmed", "appointment_booked"]
-    assert inbox["unread"] == 2
+    assert [entry["template"] for entry in inbox["entries"]] == ["appointment_cancelled", "appointment_confirmed", "appointment_booked"]
+    assert inbox["unread"] == 3
     read = json.loads(await notify.mesh.caremesh("inbox", "patient", "--read-all", "--json"))
     assert read["unread"] == 0
     assert len(await notify.ends("in_app")) == 4
-    assert len((await notify.events()).of_type("read")) == 2
+    assert len((await notify.events()).of_type("read")) == 3
 
 
 async def test_what_became_untrue_while_notify_was_down_is_not_told(notify: Notify, mail: MailServer) -> None:

@@ -1,7 +1,10 @@
 import io
 import random
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 
+import orjson
 import pytest
 from rich.console import Console
 
@@ -11,11 +14,15 @@ from shared.codec.record import StoredRecord
 from shared.demo.findings import BrokenPromiseError, Finding, Row, Verdict, any_failed, promise
 from shared.demo.lines import kcat_lines, our_lines
 from shared.demo.performance import rows_to_play
+from shared.demo.post import ADDRESSES, Notice, Receipt
 from shared.demo.scenarios import Scenario, play
+from shared.demo.scenarios.telling import check_once
 from shared.demo.stage import Stage, slot
 from shared.demo.traffic import step_of_sweep
 from shared.demo.view import table
+from shared.embedded.mail import CaughtMail
 from shared.messages.booking import BOOKING_COMMANDS, BookAppointment
+from shared.messages.notify import DeliveryStatus, Template
 from shared.settings import Settings
 
 SETTINGS = Settings(kafka_bootstrap_servers="host:9092")
@@ -78,6 +85,56 @@ async def test_whatever_goes_wrong_is_a_failure_in_a_sentence() -> None:
     assert await play(Scenario("t", crashes), stage) == Finding(Verdict.FAIL, "TimeoutError: ")
     with pytest.raises(BrokenPromiseError):
         promise(kept=False, otherwise="")
+
+
+def caught(to: str) -> CaughtMail:
+    return CaughtMail(file=Path("m"), sent_at=None, to=to, subject="s", body="b", message_id="<m@x>", notification_id="n")
+
+
+AT_HOME = f"patient-7@{ADDRESSES}"
+SINCE = datetime(2030, 1, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "asked, mails, inbox_at, problem",
+    [
+        (["n", "n"], [AT_HOME], SINCE, None),
+        (["n", "other"], [AT_HOME], SINCE, "was to be told 2 times"),
+        (["n"], [], SINCE, "got 0 e-mails"),
+        (["n"], [AT_HOME, AT_HOME], SINCE, "got 2 e-mails"),
+        (["n"], ["patient-8@example.org"], SINCE, "went to somebody else"),
+        (["n"], [AT_HOME], None, "not in the inbox"),
+    ],
+)
+def test_told_once_is_one_request_one_e_mail_and_one_entry(
+    asked: list[str], mails: list[str], inbox_at: datetime | None, problem: str | None
+) -> None:
+    stage = Stage(SETTINGS)
+    stage.mailbox.is_here = True
+    about = {"template": "call_failed", "recipient_id": "patient-7", "about": {"entity": "call", "entity_id": "c-1"}}
+    stage.heard.extend(message(raw=orjson.dumps(about | {"notification_id": identifier})) for identifier in asked)
+    notice = Notice("patient-7", Template.CALL_FAILED, "c-1", "n")
+    receipt = Receipt(notice, [caught(to) for to in mails], DeliveryStatus.SENT, inbox_at)
+    if problem is None:
+        check_once(stage, receipt)
+    else:
+        with pytest.raises(BrokenPromiseError, match=problem):
+            check_once(stage, receipt)
+
+
+@pytest.mark.parametrize("status, is_told", [(None, True), (DeliveryStatus.SENT, True), (DeliveryStatus.UNSENT, False)])
+def test_where_e_mails_go_to_another_server_notify_says_what_became_of_them(*, status: DeliveryStatus | None, is_told: bool) -> None:
+    stage = Stage(SETTINGS)
+    about = {
+        "template": "call_failed",
+        "recipient_id": "patient-7",
+        "about": {"entity": "call", "entity_id": "c-1"},
+        "notification_id": "n",
+    }
+    stage.heard.append(message(raw=orjson.dumps(about)))
+    receipt = Receipt(Notice("patient-7", Template.CALL_FAILED, "c-1", "n"), [], status, SINCE)
+    with nullcontext() if is_told else pytest.raises(BrokenPromiseError, match="the e-mail is unsent"):
+        check_once(stage, receipt)
 
 
 def test_a_row_without_a_finding_counts_as_failed() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -43,6 +44,7 @@ async def test_an_e_mail_arrives_as_it_was_worded(mail: MailServer) -> None:
     assert message.get_content().strip().replace("\r\n", "\n") == WORDS.body
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["X-Notification-Id"] == "ntf-1"
+    assert abs(datetime.now(UTC) - message["Date"].datetime) < timedelta(minutes=1)
 
 
 async def test_every_attempt_has_the_same_message_id_and_every_notification_another(mail: MailServer) -> None:
