@@ -20,7 +20,7 @@ demo: setup ## run the mesh with live traffic, and the mission's tests against i
 test: setup ## run every test, in two processes with servers of their own
 	@$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
-bench: setup ## measure the booking path beside its baselines
+bench: setup ## measure the mesh beside its baselines
 	@$(BIN)/python -m bench
 
 lint: setup ## check style

@@ -1,4 +1,4 @@
-"""Measure the booking path beside its baselines: ``python -m bench``."""
+"""Measure the mesh beside its baselines: ``python -m bench``."""
 
 import argparse
 import asyncio
@@ -15,7 +15,7 @@ from typing import Final
 import uvloop
 from rich.console import Console
 
-from bench import curve, filled, idle, latency, lateness, memory, requests, throughput
+from bench import curve, deliveries, filled, idle, latency, lateness, memory, requests, throughput
 from bench.ground import Ground
 from bench.machine import describe_machine
 from bench.processes import ROOT, ProcessFailedError
@@ -45,6 +45,7 @@ MEASUREMENTS: Final = {
     "curve": Measurement(curve.steps_of, curve.measure_curve),
     "filled": Measurement(filled.steps_of, filled.measure_filled),
     "requests": Measurement(requests.steps_of, requests.measure_requests),
+    "deliveries": Measurement(deliveries.steps_of, deliveries.measure_deliveries),
     "memory": Measurement(memory.steps_of, memory.measure_memory),
     "lateness": Measurement(lateness.steps_of, lateness.measure_lateness),
     "idle": Measurement(idle.steps_of, idle.measure_idle),

@@ -122,6 +122,8 @@ def _method(sizes: Sizes) -> str:
         "active_sessions": sizes.active_sessions,
         "requests": sizes.requests,
         "row_lock_requests": sizes.row_lock_requests,
+        "mails": sizes.mails,
+        "plain_loop_mails": sizes.plain_loop_mails,
         "memory_commands": sizes.memory_commands,
         "lateness_appointments": sizes.lateness_appointments,
         "lateness_window_seconds": sizes.lateness_window_seconds,

@@ -1,4 +1,4 @@
-"""Requests per second to calls and billing: the mesh beside one row-locking transaction for each request."""
+"""Requests per second to calls, billing and notify: the mesh beside one row-locking transaction for each request."""
 
 import time
 from collections import defaultdict
@@ -14,7 +14,7 @@ from bench.results import Spread, Table, Target
 from bench.sizes import Sizes
 from bench.traffic import Loader, Outcome, Reader, VoidError
 from bench.workers import start_workers, wait_decided, wait_ready
-from bench.workload import Workload, activity, deductions
+from bench.workload import Workload, activity, deductions, notifications
 from shared.codec.record import OutgoingMessage
 
 _WORKERS: Final = 2
@@ -50,7 +50,11 @@ class Requests:
             (name, spread.text(), self.row_locks[name].text(), f"{Spread.ratios(spread, self.row_locks[name]).median:.2f}")
             for name, spread in self.mesh.items()
         ]
-        return Table("Activity and deductions per second", ("what", "mesh, 2 workers", "row locks, 32 connections", "ratio"), rows)
+        return Table(
+            "Activity, deductions and notification requests per second",
+            ("what", "mesh, 2 workers", "row locks, 32 connections", "ratio"),
+            rows,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """All of it."""
@@ -70,6 +74,7 @@ def _workloads(sizes: Sizes, count: int) -> list[Workload]:
         activity(count, sizes.active_sessions),
         deductions(count, min(count, sizes.patients)),
         deductions(count, 1),
+        notifications(count, min(count, sizes.patients)),
     ]
 
 
@@ -110,7 +115,8 @@ async def _measure_mesh(ground: Ground, workload: Workload) -> float:
         with stopped(workers):
             await _load(stage, workload.requests)
             started_at_seconds = time.time()
-        await events.wait_for(before + len(workload.requests), timeout_seconds=_STALL_SECONDS, check=crew.check)
+        expected = before + len(workload.requests) * workload.events_each
+        await events.wait_for(expected, timeout_seconds=_STALL_SECONDS, check=crew.check)
         outcomes = [outcome for outcome in await events.outcomes() if workload.is_request(outcome.command_id)]
     _verify(workload, outcomes)
     return len(workload.requests) / (max(outcome.appended_at_seconds for outcome in outcomes) - started_at_seconds)

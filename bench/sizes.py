@@ -22,8 +22,10 @@ class Sizes:
         curve_seconds: how long each of these is held.
         filled_appointments: how many appointments lie in the table that is compared with an empty one.
         active_sessions: how many text sessions the activity is spread over.
-        requests: how many activity records, and how many deductions, the mesh drains.
+        requests: how many activity records, deductions and notification requests the mesh drains, each.
         row_lock_requests: how many of them the row-locking baseline decides.
+        mails: how many e-mails the mesh sends.
+        plain_loop_mails: how many of them the plain loop sends.
         memory_commands: how many commands are drained while the memory is watched.
         lateness_appointments: how many appointments fall due.
         lateness_window_seconds: within how long they do.
@@ -47,6 +49,8 @@ class Sizes:
     active_sessions: int = 200
     requests: int
     row_lock_requests: int
+    mails: int
+    plain_loop_mails: int
     memory_commands: int
     lateness_appointments: int
     lateness_window_seconds: float
@@ -65,6 +69,8 @@ FULL: Final = Sizes(
     filled_appointments=5_000_000,
     requests=20_000,
     row_lock_requests=4_000,
+    mails=5_000,
+    plain_loop_mails=2_000,
     memory_commands=200_000,
     lateness_appointments=10_000,
     lateness_window_seconds=60,
@@ -84,6 +90,8 @@ QUICK: Final = Sizes(
     filled_appointments=100_000,
     requests=2_000,
     row_lock_requests=600,
+    mails=500,
+    plain_loop_mails=300,
     memory_commands=20_000,
     lateness_appointments=1_000,
     lateness_window_seconds=6,

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +21,10 @@ WARM_UP: Final = "warm"
 WARM_UP_COMMANDS: Final = 4_000
 
 
-def start_workers(crew: Crew, stage: Stage, count: int) -> list[Running]:
-    """Start consumers of the stage's service."""
-    module = f"services.{stage.service}"
-    return [crew.start(f"worker-{number}", ["-m", module, "consumer"], stage.environment()) for number in range(count)]
+def start_workers(crew: Crew, stage: Stage, count: int, environment: Mapping[str, str] | None = None) -> list[Running]:
+    """Start consumers of the stage's service, with these variables more."""
+    module, environment = f"services.{stage.service}", {**stage.environment(), **(environment or {})}
+    return [crew.start(f"worker-{number}", ["-m", module, "consumer"], environment) for number in range(count)]
 
 
 async def wait_ready(crew: Crew, stage: Stage, *, groups: dict[str, int]) -> None:

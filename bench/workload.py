@@ -1,4 +1,4 @@
-"""What is measured of calls and billing: what must be there first, the requests, and what each must come to."""
+"""What is measured of calls, billing and notify: what must be there first, the requests, and what each must come to."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,23 @@ from shared.codec.record import OutgoingMessage
 from shared.messages.billing import ActivateSubscription, DeductSessionUnit, SessionUnitEventType, Units
 from shared.messages.calls import CallEventType, RecordActivity, StartTextSession, TextSessionEventType
 from shared.messages.fields import Actor, Command, Modality, Role
+from shared.messages.notify import (
+    About,
+    ChannelChoices,
+    NotifyEventType,
+    Priority,
+    SendNotification,
+    SetPreferences,
+    Template,
+)
 
 _SOURCE: Final = "/bench/platform"
 _DOCTORS: Final = 1_000
 #: So long ago the sessions connected whose first unit is deducted.
 _CONNECTED_AGO: Final = timedelta(minutes=15)
 _UNITS_EACH: Final = 10
-_REQUEST: Final = "request"
+#: The ids of the requests that are measured begin with it.
+REQUEST: Final = "request"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +43,7 @@ class Workload:
         outcome: the type of event that each of them comes to.
         lock: for the baseline: locks the row that a request changes.
         locked_field: the command's field with that row's key.
+        events_each: how many events a request comes to.
     """
 
     name: str
@@ -42,6 +53,7 @@ class Workload:
     outcome: str
     lock: str
     locked_field: str
+    events_each: int = 1
 
     @property
     def prepared(self) -> int:
@@ -50,7 +62,7 @@ class Workload:
 
     def is_request(self, command_id: str) -> bool:
         """Whether a command is one of the requests."""
-        return command_id.startswith(_REQUEST)
+        return command_id.startswith(REQUEST)
 
 
 def activity(count: int, sessions: int) -> Workload:
@@ -74,7 +86,7 @@ def activity(count: int, sessions: int) -> Workload:
         name=f"activity records on {sessions} sessions",
         service="calls",
         preparation=[_commands("calls", "0", starts), _commands("calls", "1", answers)],
-        requests=_commands("calls", _REQUEST, records),
+        requests=_commands("calls", REQUEST, records),
         outcome=TextSessionEventType.ACTIVITY_RECORDED,
         lock="SELECT 1 FROM sessions WHERE session_id = $1 FOR UPDATE",
         locked_field="session_id",
@@ -113,11 +125,50 @@ def deductions(count: int, patients: int) -> Workload:
             _commands("billing", "0", grants),
             [_connected(number, _patient(number, patients), connected_at) for number in range(count)],
         ],
-        requests=_commands("billing", _REQUEST, requests),
+        requests=_commands("billing", REQUEST, requests),
         outcome=SessionUnitEventType.DEDUCTED,
         lock="SELECT 1 FROM subscriptions WHERE patient_id = $1 FOR UPDATE",
         locked_field="patient_id",
     )
+
+
+def notifications(count: int, recipients: int) -> Workload:
+    """Many people are to be told that their appointment is confirmed; all have said how they want to be told."""
+    wishes = [
+        SetPreferences(
+            recipient_id=_patient(number, recipients),
+            channels=ChannelChoices(email=True, push=True, sms=False, chat=False, in_app=True),
+            actor=Actor(role=Role.PATIENT, id=_patient(number, recipients)),
+        )
+        for number in range(recipients)
+    ]
+    return Workload(
+        name=f"notification requests to {recipients:,} recipients",
+        service="notify",
+        preparation=[_commands("notify", "0", wishes)],
+        requests=notification_requests(count, recipients),
+        outcome=NotifyEventType.ACCEPTED,
+        lock="SELECT 1 FROM preferences WHERE recipient_id = $1 FOR UPDATE",
+        locked_field="recipient_id",
+        # Accepted, and in the inbox.
+        events_each=2,
+    )
+
+
+def notification_requests(count: int, recipients: int, *, name: str = REQUEST) -> list[OutgoingMessage]:
+    """Requests to tell people that an appointment is confirmed."""
+    requests = (
+        SendNotification(
+            notification_id=f"{name}-{number:06}",
+            recipient_id=_patient(number, recipients),
+            template=Template.APPOINTMENT_CONFIRMED,
+            params={"appointment_id": f"appointment-{number:06}", "starts_at": "2030-01-08T14:00:00Z"},
+            priority=Priority.NORMAL,
+            about=About(entity="appointment", entity_id=f"appointment-{number:06}"),
+        )
+        for number in range(count)
+    )
+    return _commands("notify", name, requests)
 
 
 def _doctor(number: int) -> str:
