@@ -4,8 +4,7 @@ Partitions may be added while a mesh runs. What was published before that, and f
 the smaller number put it. Kafka does not tell that number; but if there was one, all records from before say the same.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -19,8 +18,6 @@ from shared.auditor.report import RecordReference, ViolationKind
 
 #: So long a producer may go on as before: clients ask for the partitions every five minutes.
 _UNLEARNED_US: Final = 6 * 60 * 1_000_000
-#: Between the change and the first record on a new partition lie a few records at the most.
-_MOST_CUTS: Final = 20
 
 
 class Laid(NamedTuple):
@@ -93,25 +90,38 @@ def former_counts(laid: Sequence[Laid], count: int) -> tuple[int, ...] | None:
         laid: the records of a topic, in the order of time.
         count: its partitions now.
     """
-    if all(record.fits(count) for record in laid):
-        return ()
-    for former in range(count - 1, 0, -1):
-        for cut in _cuts(laid, count, former):
-            if _runs_on(laid[cut:], count, former):
-                earlier = former_counts(laid[:cut], former)
-                if earlier is not None:
-                    return (former, *earlier)
-    return None
+    explained = _explained(laid, count, {})
+    return explained.former if explained.length == len(laid) else None
 
 
-def _cuts(laid: Sequence[Laid], count: int, former: int) -> Iterator[int]:
-    """Where partitions may have been added: behind a record that only a smaller number explains, before the first on a new partition."""
-    added = next((number for number, record in enumerate(laid) if record.partition >= former), len(laid))
-    unexplained = (number + 1 for number in range(added - 1, -1, -1) if not laid[number].fits(count))
-    return islice(unexplained, _MOST_CUTS)
+class Explained(NamedTuple):
+    """What numbers of partitions explain: so many of the first records, where there were so many partitions before."""
+
+    length: int
+    former: tuple[int, ...]
 
 
-def _runs_on(laid: Sequence[Laid], count: int, former: int) -> bool:
-    """Whether records lie where the new number puts them, or, from producers that have not learned of it, the former one."""
-    learned_us = laid[0].time_us + _UNLEARNED_US if laid else 0
-    return all(record.fits(count) or (record.fits(former) and record.time_us < learned_us) for record in laid)
+def _explained(laid: Sequence[Laid], count: int, known: dict[int, Explained]) -> Explained:
+    """How far the records are explained when ``count`` was the last number of partitions, as far as can be."""
+    if count not in known:
+        best = Explained(_run_length(laid, 0, count, count), ())
+        for former in range(count - 1, 0, -1):
+            if best.length == len(laid):
+                break
+            before = _explained(laid, former, known)
+            # Added later, they explain no less: fewer records have to fit, and the time to learn of it ends later.
+            length = _run_length(laid, before.length, count, former) if before.length else 0
+            if length > best.length:
+                best = Explained(length, (former, *before.former))
+        known[count] = best
+    return known[count]
+
+
+def _run_length(laid: Sequence[Laid], start: int, count: int, former: int) -> int:
+    """Where those end that lie where the new number puts them, or, from producers that have not learned of it, the former one."""
+    learned_us = laid[start].time_us + _UNLEARNED_US if start < len(laid) else 0
+    for number in range(start, len(laid)):
+        record = laid[number]
+        if not (record.fits(count) or (record.fits(former) and record.time_us < learned_us)):
+            return number
+    return len(laid)

@@ -1,5 +1,8 @@
 """Events lie where murmur2 puts their keys: now, or before partitions were added."""
 
+from itertools import count as counting
+from itertools import repeat
+
 import pytest
 
 from shared.auditor import Record, ViolationKind
@@ -78,6 +81,22 @@ def test_a_producer_learns_of_new_partitions_within_minutes() -> None:
     assert {late[0].topic} == {
         record.topic for violation in report.violations for record in violation.records if record.topic in BOOKING.all
     }
+
+
+def test_one_producer_learns_long_before_another() -> None:
+    log = BookingLog(partitions=4)
+    story(log, range(20))
+    for number in range(20, 120):
+        log.partitions = 6 if number == 20 or number > 100 else 4
+        # Until then, whoever has learned happens to write to partitions that were there before.
+        doctor = next(name for name in map("doc-{}-{}".format, repeat(number), counting()) if lies_on_a_former_one(name) or number > 100)
+        log.book(f"{number}", doctor=doctor, patient=f"pat-{number}")
+    log.is_clean()
+
+
+def lies_on_a_former_one(doctor: str) -> bool:
+    """Whether its partition changes from four to six, but not to a new one."""
+    return partition_of(doctor.encode(), 6) < 4 and partition_of(doctor.encode(), 6) != partition_of(doctor.encode(), 4)
 
 
 def test_an_event_on_anothers_partition_is_found_also_where_partitions_were_added() -> None:
