@@ -27,6 +27,8 @@ TEXTS: Final = Path(__file__).parent / "texts"
 ENGLISH: Final = "en"
 #: How long something took is told in minutes from here on.
 _MINUTES_FROM_SECONDS: Final = 120
+#: Longer than a hundred years nothing takes: it is a mistake, and not told. A timedelta would not hold it, either.
+_LONGEST_SECONDS: Final = 100 * 365 * 24 * 60 * 60
 #: Babel would say "1 hour" from 51 minutes on.
 _NEVER_ROUNDED_UP: Final = 100
 _EMPTY_LINES: Final = re.compile(r"\n\s*\n+")
@@ -151,7 +153,7 @@ def _amount(money: Money, locale: Locale) -> str | None:
 
 
 def _duration(seconds: int, locale: Locale) -> str | None:
-    if seconds <= 0:
+    if not 0 < seconds <= _LONGEST_SECONDS:
         return None
     granularity: Literal["minute", "second"] = "minute" if seconds >= _MINUTES_FROM_SECONDS else "second"
     return format_timedelta(timedelta(seconds=seconds), granularity=granularity, threshold=_NEVER_ROUNDED_UP, locale=locale)

@@ -136,7 +136,8 @@ def test_amounts_are_told_in_their_major_unit(amount_minor: int, currency: str, 
 
 
 @pytest.mark.parametrize(
-    "seconds, words", [(45, "45 seconds"), (119, "119 seconds"), (600, "10 minutes"), (3_599, "60 minutes"), (0, None), (-3, None)]
+    "seconds, words",
+    [(45, "45 seconds"), (119, "119 seconds"), (600, "10 minutes"), (3_599, "60 minutes"), (0, None), (-3, None), (10**14, None)],
 )
 def test_durations_are_told_in_seconds_or_minutes(seconds: int, words: str | None) -> None:
     body = word(Template.SESSION_ENDED, {"active_seconds": seconds}, Reader(PATIENT)).body
