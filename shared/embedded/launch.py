@@ -66,6 +66,12 @@ def become(user_id: int, group_id: int, capabilities: list[int]) -> None:
         _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability, 0, 0)
 
 
+def die_with_parent(signal_number: int) -> None:
+    """Have the system send us this signal when the thread that started us ends; only Linux does."""
+    if sys.platform == "linux":
+        _call("prctl", _PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
+
+
 def main() -> None:
     """Do what the options say, then become the program."""
     options = json.loads(sys.argv[1])
@@ -76,9 +82,9 @@ def main() -> None:
         except OSError as error:
             sys.stderr.write(f"user {options['user_id']}: {error}\n")
             sys.exit(EXIT_NO_USER)
-    if sys.platform == "linux" and options.get("death_signal"):
+    if options.get("death_signal"):
         # After the change of user, which would clear it.
-        _call("prctl", _PR_SET_PDEATHSIG, options["death_signal"], 0, 0, 0)
+        die_with_parent(options["death_signal"])
         if os.getppid() != options["parent"]:
             sys.exit(1)
     if "umask" in options:

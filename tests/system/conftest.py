@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.settings import Settings
 from shared.topics import create_topics
@@ -24,6 +25,17 @@ async def own_mesh(settings: Settings, folder: Path) -> AsyncIterator[Mesh]:
         yield mesh
     finally:
         await mesh.crew.end()
+        await delete_topics(settings)
+
+
+async def delete_topics(settings: Settings) -> None:
+    """Every later start of Kafka would look at all their partitions, and stream processors ask about every topic there is."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic for topic in await admin.list_topics() if topic.startswith(f"{settings.topic_prefix}.")])
+    finally:
+        await admin.close()
 
 
 @pytest.fixture

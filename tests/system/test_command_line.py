@@ -1,5 +1,6 @@
 """The command line as people and scripts meet it: on a mesh that runs, in a pipe, by its exit codes. One mesh for all tests."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -19,23 +20,12 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from tests.system.harness.warm import Answer, answer
+
 ROOT = Path(__file__).parents[2]
 CAREMESH = [sys.executable, "-m", "shared.cli.main"]
 COMMANDS, EVENTS, DEAD = "telemed.booking.commands.v1", "telemed.booking.events.v1", "telemed.booking.commands.v1.dlq"
 _numbers = count(1)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command came to."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @dataclass(frozen=True)
@@ -45,11 +35,9 @@ class CommandLine:
     environment: dict[str, str]
 
     def __call__(self, *arguments: str, **environment: str) -> Answer:
-        done = subprocess.run(
-            [*CAREMESH, *arguments], cwd=ROOT, env=self.environment | environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Answer(done.returncode, done.stdout, done.stderr)
+        came_to = asyncio.run(answer("shared.cli.main", *arguments, environment=self.environment | environment))
+        assert "Traceback" not in came_to.err, came_to.err
+        return came_to
 
     def start(self, *arguments: str, out: Any = subprocess.PIPE) -> "subprocess.Popen[str]":
         return subprocess.Popen([*CAREMESH, *arguments], cwd=ROOT, env=self.environment, stdout=out, stderr=subprocess.PIPE, text=True)

@@ -1,6 +1,5 @@
 """One mesh of a test: its topics, its database, its processes, and what can be asked of them."""
 
-import asyncio
 import json
 import os
 import sys
@@ -21,6 +20,7 @@ from tests.system.harness.producers import Acknowledged, NativeProducer, PythonP
 from tests.system.harness.published import published_as_declared
 from tests.system.harness.reading import Events, Lying, read_all
 from tests.system.harness.waiting import until
+from tests.system.harness.warm import answer
 
 ROOT = Path(__file__).parents[3]
 
@@ -70,19 +70,9 @@ class Mesh:
 
     async def caremesh(self, *arguments: str) -> str:
         """What the command line answers; fail when it exits with anything but 0."""
-        script = "from shared.cli.main import main; main()"
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            script,
-            *arguments,
-            env=self._environment(),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, complaints = await process.communicate()
-        assert process.returncode == 0, complaints.decode()
-        return output.decode()
+        code, output, complaints = await answer("shared.cli.main", *arguments, environment=self._environment())
+        assert code == 0, complaints
+        return output
 
     def _start(self, role: str, faults: Sequence[str], more: dict[str, str]) -> Process:
         entry = ["tests.system.worker", self.service] if faults else [f"services.{self.service}"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shared.embedded.process import Child
 from tests.system.harness.waiting import until
+from tests.system.harness.warm import WarmChild
 
 _GRACE_SECONDS = 15
 
@@ -18,13 +19,17 @@ class Process:
     def __init__(self, name: str, arguments: list[str], environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
         self.log_path = folder / f"{name}.log"
-        self._environment = environment
-        self._child = Child(command=[sys.executable, *arguments], record=folder / f"{name}.pid")
+        self._child = self._start(arguments, environment, folder / f"{name}.pid")
 
-    def start(self) -> "Process":
-        with self.log_path.open("ab") as output:
-            self._child.start(output=output, environment=self._environment)
-        return self
+    def _start(self, arguments: list[str], environment: Mapping[str, str], record: Path) -> Child | WarmChild:
+        match arguments:
+            case ["-m", module, *more]:
+                return WarmChild(module, more, environment, self.log_path, self.log_path)
+            case _:
+                child = Child(command=[sys.executable, *arguments], record=record)
+                with self.log_path.open("ab") as output:
+                    child.start(output=output, environment=environment)
+                return child
 
     @property
     def pid(self) -> int:
@@ -79,7 +84,7 @@ class Crew:
     def start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> Process:
         process = Process(f"{len(self.all)}-{name}", arguments, environment, self._folder)
         self.all.append(process)
-        return process.start()
+        return process
 
     async def end(self) -> None:
         """End each one that still runs, by its id."""
