@@ -61,7 +61,7 @@ class Limits:
     """What attempts may take.
 
     Attributes:
-        concurrency: attempts at the same time on each channel.
+        concurrency: attempts at the same time on each channel, those among them that are not noted yet.
         attempt_seconds: how long one may last.
         noting_seconds: how long it may then take to note what came of it, before the attempt counts as lost.
     """
@@ -123,12 +123,11 @@ class Deliverer:
         self._topic = topic
         self._rules = rules
         self._limits = limits
-        self._busy: Counter[Channel] = Counter()
-        #: Attempts of this worker that are under way, or not noted yet.
+        #: Attempts of this worker that are under way, or not noted yet: as many, at the most, are made again if it is killed.
         self._in_hand: set[DeliveryKey] = set()
         self._under_way: set[asyncio.Task[None]] = set()
         self._stopping = False
-        #: An attempt is over, or no more are to begin.
+        #: Attempts are noted, or no more are to begin.
         self._room_again = asyncio.Event()
         self._attempted: asyncio.Queue[_Attempted] = asyncio.Queue()
         self._to_publish: asyncio.Queue[OutgoingMessage] = asyncio.Queue(maxsize=_MOST_UNPUBLISHED)
@@ -184,7 +183,8 @@ class Deliverer:
         Returns:
             Those of which an attempt begins.
         """
-        room = {channel: self._limits.concurrency - self._busy[channel] for channel in ADDRESSED}
+        in_hand = Counter(channel for _, channel in self._in_hand)
+        room = {channel: self._limits.concurrency - in_hand[channel] for channel in ADDRESSED}
         async with transaction(self._engine) as connection:
             taken = await queue.take(connection, room)
             judged = [(one, self._judge(one)) for one in taken]
@@ -214,18 +214,10 @@ class Deliverer:
     # Attempting
 
     def _begin(self, taken: Taken) -> None:
-        channel = taken.standing.channel
-        self._busy[channel] += 1
         self._in_hand.add(taken.key)
         task = asyncio.create_task(self._attempt(taken))
         self._under_way.add(task)
-
-        def over(done: "asyncio.Task[None]") -> None:
-            self._under_way.discard(done)
-            self._busy[channel] -= 1
-            self._room_again.set()
-
-        task.add_done_callback(over)
+        task.add_done_callback(self._under_way.discard)
 
     async def _attempt(self, taken: Taken) -> None:
         began = time.monotonic()
@@ -261,6 +253,7 @@ class Deliverer:
             for attempted in batch:
                 self._in_hand.discard(attempted.taken.key)
                 self._attempted.task_done()
+            self._room_again.set()
 
     async def _note(self, batch: Sequence[_Attempted]) -> None:
         steps = {one.taken.key: self._step_after(one) for one in batch}
