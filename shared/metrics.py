@@ -136,6 +136,10 @@ _RETRIES: Final = Counter("caremesh_retries", "Attempts that failed and are repe
 _DEAD_LETTERS: Final = Counter("caremesh_dead_letters", "Records set aside, by reason.", ["service", "topic", "reason"])
 _MISROUTED: Final = Counter("caremesh_misrouted_records", "Records on another partition than murmur2 of their key.", ["group", "topic"])
 _REQUESTS: Final = Counter("caremesh_notification_requests", "Notification requests, copies included.", ["service", "template"])
+_ATTEMPTS: Final = Counter("caremesh_delivery_attempts", "What came of asking a provider to deliver.", ["channel", "answer"])
+_DELIVERIES: Final = Counter(
+    "caremesh_deliveries", "What has become of deliveries on the channels that have a provider.", ["channel", "template", "status"]
+)
 _LATENESS: Final = Histogram(
     "caremesh_sweep_lateness_seconds",
     "From a deadline until the command for it is published, the first time.",
@@ -162,6 +166,16 @@ def count_notification_requests(service: str, templates: Iterable[str]) -> None:
     """Count the requests that a batch of events caused."""
     for template, count in Tally(templates).items():
         _REQUESTS.labels(service, template).inc(count)
+
+
+def count_delivery_attempt(channel: str, answer: str) -> None:
+    """Count what came of asking a provider once."""
+    _ATTEMPTS.labels(channel, answer).inc()
+
+
+def count_delivery(channel: str, template: str, status: str) -> None:
+    """Count what has become of a delivery in the end."""
+    _DELIVERIES.labels(channel, template, status).inc()
 
 
 class DecisionMetrics:

@@ -34,6 +34,7 @@ from shared.codec.encode import encode_command, source_of
 from shared.codec.record import OutgoingMessage
 from shared.database import transaction
 from shared.messages.notify import Channel, RecordDelivery
+from shared.metrics import count_delivery, count_delivery_attempt
 from shared.path.backoff import Backoff
 from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, describe
 
@@ -222,6 +223,7 @@ class Deliverer:
     async def _attempt(self, taken: Taken) -> None:
         began = time.monotonic()
         answer = await self._ask(taken)
+        count_delivery_attempt(taken.standing.channel, answer.value)
         self._attempted.put_nowait(_Attempted(taken, answer, taken.taken_at + timedelta(seconds=time.monotonic() - began)))
 
     async def _ask(self, taken: Taken) -> Answer:
@@ -278,6 +280,9 @@ class Deliverer:
     # Telling
 
     def _tell(self, taken: Taken, end: Conclude, attempts: int) -> None:
+        if taken.result is None:
+            # It is told for the first time.
+            count_delivery(taken.standing.channel, taken.standing.template, end.status)
         with suppress(asyncio.QueueFull):
             self._to_publish.put_nowait(self._command(taken, end, attempts))
 

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notify import deliverer as deliverers
@@ -201,6 +202,27 @@ async def test_a_provider_that_comes_back_tells_it(notify: Notify, mail: MailSer
         await notify.until_ended(1)
     assert notify.ends() == [("ntf-1", "sent", None)]
     assert len(set(mail.message_ids)) == 1
+
+
+async def test_what_providers_answer_and_what_becomes_of_deliveries_is_counted(notify: Notify, mail: MailServer) -> None:
+    def counted() -> list[float]:
+        return [REGISTRY.get_sample_value(name, {"channel": "email"} | labels) or 0 for name, labels in series]
+
+    series = [
+        ("caremesh_deliveries_total", {"template": "appointment_confirmed", "status": "sent"}),
+        ("caremesh_delivery_attempts_total", {"answer": "failed"}),
+        ("caremesh_delivery_attempts_total", {"answer": "taken"}),
+    ]
+    before = counted()
+    await notify.give(email="amina@example.org")
+    await notify.ask(example_send())
+    mail.answer = refuse_for_now
+    async with notify.delivering(email=SmtpProvider(mail.url, FROM)):
+        await until(lambda: len(mail.received) == 2, "two attempts")
+        mail.answer = take
+        await notify.until_ended(1)
+    changes = [after - earlier for after, earlier in zip(counted(), before, strict=True)]
+    assert changes == [1, len(mail.received) - 1, 1]
 
 
 async def test_an_address_that_does_not_exist_is_not_tried_again(notify: Notify, mail: MailServer) -> None:
