@@ -224,28 +224,33 @@ class Supervisor:
             raise EmbeddedError(message)
 
     async def _wait_ready(self, settings: Settings) -> None:
-        waiting = "Kafka"
+        waiting = {unit.name: "it is starting" for unit in self._services}
         try:
             async with asyncio.timeout(_READY_TIMEOUT_SECONDS):
+                await asyncio.gather(*(self._wait_until_fine(unit, waiting) for unit in self._services))
+                # Kafka has the last word, and is asked when it has no more to do: asking on and on would slow down whoever starts.
                 async with ReadinessProbe(settings) as probe:
                     while unready := [status for status in await probe.groups(self._groups(settings)) if not self._has_come_up(status)]:
-                        waiting = ", ".join(f"{status.group} ({status.state})" for status in unready)
-                        self._give_up_on_the_dying()
-                        await asyncio.sleep(_READY_PROBE_SECONDS)
-                for unit in self._services:
-                    while problems := await unit.problems():
-                        waiting = f"{unit.name} ({problems})"
+                        waiting = {status.group: status.state for status in unready}
                         self._give_up_on_the_dying()
                         await asyncio.sleep(_READY_PROBE_SECONDS)
         except TimeoutError:
             message = (
-                f"The mesh is not ready after {_READY_TIMEOUT_SECONDS:g} seconds. It waits for {waiting}. "
-                f"The logs are in {self._home / 'logs'}."
+                f"The mesh is not ready after {_READY_TIMEOUT_SECONDS:g} seconds. It waits for "
+                f"{', '.join(f'{name} ({reason})' for name, reason in waiting.items())}. The logs are in {self._home / 'logs'}."
             )
             raise EmbeddedError(message) from None
         except (KafkaError, OSError) as error:
             message = f"Kafka at {settings.kafka_bootstrap_servers} is not to be reached ({type(error).__name__}: {error})."
             raise EmbeddedError(message) from error
+
+    async def _wait_until_fine(self, unit: ServiceUnit, waiting: dict[str, str]) -> None:
+        """Return once the process says that it is ready; until then ``waiting`` has its reason why it is not."""
+        while problems := await unit.problems():
+            waiting[unit.name] = problems
+            self._give_up_on_the_dying()
+            await asyncio.sleep(_READY_PROBE_SECONDS)
+        del waiting[unit.name]
 
     def _has_come_up(self, status: GroupStatus) -> bool:
         """Whether the group is ready, and not by members from before our time: those of a mesh that was killed may look alive for a while."""
