@@ -19,8 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared import sweep_runs
 from shared.codec.encode import encode_command, source_of
 from shared.database import process_name
-from shared.messages.fields import Command
-from shared.messages.registry import service_of
+from shared.messages.fields import Command, service_of
 from shared.metrics import SweepMetrics
 from shared.path.backoff import Backoff
 from shared.path.errors import DATABASE_ERRORS, describe

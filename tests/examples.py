@@ -32,9 +32,9 @@ from shared.messages.booking import (
     WarnAppointmentExpiry,
     WithdrawReschedule,
 )
-from shared.messages.fields import Actor, Command, Modality, Role
+from shared.messages.fields import Actor, Command, Modality, Role, service_of
 from shared.messages.refusal import Refusal
-from shared.messages.registry import COMMANDS, service_of
+from shared.messages.registry import COMMANDS
 from shared.topics import commands_topic
 
 AnyCommand = TypeVar("AnyCommand", bound=Command)

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from shared.logging import configure_logging
-from shared.migrations import migrate
 from shared.runtimes.process import run_process
 from shared.settings import Settings
 
@@ -17,6 +16,9 @@ def main() -> None:
     settings = Settings()
     configure_logging(settings)
     if process == "migrate":
+        # Alembic loads slowly, and the processes that run have no use for it.
+        from shared.migrations import migrate
+
         run_process(migrate(settings, "billing", Path(__file__).parent / "migrations"))
         return
     # Faust takes longer to import than all the rest: only the stream processors pay for it.

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from services.booking.app import booking
 from shared.logging import configure_logging
-from shared.migrations import migrate
 from shared.runtimes.process import run_process
 from shared.runtimes.service import run_consumer
 from shared.settings import Settings
@@ -26,6 +25,9 @@ def main() -> None:
 
         run_process(run_processor(settings))
     else:
+        # Alembic loads slowly, and the processes that run have no use for it.
+        from shared.migrations import migrate
+
         run_process(migrate(settings, "booking", Path(__file__).parent / "migrations"))
 
 

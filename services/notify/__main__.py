@@ -10,7 +10,6 @@ from services.notify.channels import providers_of
 from services.notify.deliverer import Deliverer, Limits
 from services.notify.ears import Ears, positions_of
 from shared.logging import configure_logging
-from shared.migrations import migrate
 from shared.path.assembly import Resources
 from shared.path.intake import heard_topics
 from shared.retention import Retention
@@ -52,6 +51,9 @@ def main() -> None:
     if process == "consumer":
         run_process(consume(settings))
     else:
+        # Alembic loads slowly, and the processes that run have no use for it.
+        from shared.migrations import migrate
+
         run_process(migrate(settings, "notify", Path(__file__).parent / "migrations"))
 
 

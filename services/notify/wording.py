@@ -19,8 +19,8 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, format_timedelta, get_timezone_name
 from babel.numbers import format_currency, get_currency_precision
 
-from shared.messages.billing import Money
 from shared.messages.fields import parse_time
+from shared.messages.money import Money
 from shared.messages.notify import ParameterValue, Template
 
 TEXTS: Final = Path(__file__).parent / "texts"

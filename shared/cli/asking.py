@@ -11,8 +11,7 @@ from shared.cli.reaching import CannotError, UnansweredError
 from shared.cli.wording import printable
 from shared.client import CaremeshClient, CaremeshError, Listener, Message, NoOutcomeError
 from shared.codec.encode import encode_command
-from shared.messages.fields import Command, EventData
-from shared.messages.registry import service_of
+from shared.messages.fields import Command, EventData, service_of
 from shared.settings import Settings
 from shared.topics import commands_topic, dead_letter_topic
 

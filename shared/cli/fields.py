@@ -14,6 +14,7 @@ from shared.cli.reaching import CannotError
 from shared.codec.decode import describe_invalid
 from shared.codec.encode import format_time
 from shared.codec.record import MAX_VALUE_BYTES
+from shared.messages.descriptions import description_of
 from shared.messages.fields import Command
 
 _MOST_FIELDS: Final = 200
@@ -64,7 +65,7 @@ class Fields:
                 kind=self._kind(schema),
                 required=name in required,
                 default=None if default is None else str(default),
-                says=schema.get("description") or self._resolved(schema).get("description", ""),
+                says=description_of(self._command, name) or self._resolved(schema).get("description", ""),
                 example=self._example(name, schema),
             )
 

@@ -20,9 +20,9 @@ from shared.cli.reaching import CannotError, kafka_settings, reaching_kafka, tol
 from shared.cli.terminal import hint, line_console, print_json, table_console
 from shared.cli.wording import printable, shown
 from shared.mesh import modules
-from shared.messages.fields import SOURCE_PATTERN, Command, EventData, type_of
+from shared.messages.fields import SOURCE_PATTERN, Command, EventData, service_of, type_of
 from shared.messages.refusal import Rejected
-from shared.messages.registry import COMMANDS, service_of
+from shared.messages.registry import COMMANDS
 
 SOURCE: Final = "/caremesh-cli"
 _SOURCE: Final = re.compile(SOURCE_PATTERN.removesuffix("$") + r"\Z")

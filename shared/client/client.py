@@ -26,9 +26,9 @@ from shared.codec.decode import describe_invalid
 from shared.codec.encode import encode_command
 from shared.codec.record import OutgoingMessage
 from shared.embedded.endpoints import resolve
-from shared.messages.fields import IDENTIFIER_PATTERN, SOURCE_PATTERN, Command, EventData
+from shared.messages.fields import IDENTIFIER_PATTERN, SOURCE_PATTERN, Command, EventData, service_of
 from shared.messages.refusal import Rejected
-from shared.messages.registry import EVENTS, service_of
+from shared.messages.registry import EVENTS
 from shared.settings import Settings
 from shared.topics import commands_topic, events_topic
 

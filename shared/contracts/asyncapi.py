@@ -6,9 +6,9 @@ from typing import Any, Final
 from shared.contracts import prose
 from shared.contracts.examples import example_of
 from shared.contracts.schemas import MESSAGES, REFERENCE_PREFIX, AnyModel, components, key_of, name_of, reasons_of, topic_of, words_of
-from shared.messages.fields import IDENTIFIER_PATTERN, SOURCE_PATTERN, Command, StateData
+from shared.messages.fields import IDENTIFIER_PATTERN, SOURCE_PATTERN, Command, StateData, service_of
 from shared.messages.refusal import Rejected
-from shared.messages.registry import REGISTRY, ServiceMessages, service_of
+from shared.messages.registry import REGISTRY, ServiceMessages
 from shared.settings import Settings
 from shared.topics import TOPICS, Topic
 

@@ -3,15 +3,16 @@
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from shared.messages.fields import Command, EventData, StateData, type_of
+from shared.messages.descriptions import description_of
+from shared.messages.fields import Command, EventData, StateData, service_of, type_of
 from shared.messages.refusal import RefusalReason, Rejected
-from shared.messages.registry import COMMANDS, EVENTS, REGISTRY, STATES, service_of
+from shared.messages.registry import COMMANDS, EVENTS, REGISTRY, STATES
 
 Schema = dict[str, Any]
 AnyModel = type[Command | EventData | StateData]
@@ -35,7 +36,7 @@ class _Generator(GenerateJsonSchema):
         found = super().model_schema(schema)
         found["description"] = _as_markdown(inspect.getdoc(model) or "")
         for name, field in found.get("properties", {}).items():
-            field["description"] = description_of(model, name)
+            field["description"] = _as_markdown(description_of(model, name))
         return found
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
@@ -50,12 +51,6 @@ class _Generator(GenerateJsonSchema):
         if "description" in found:
             found["description"] = _as_markdown(found["description"])
         return found
-
-
-def description_of(model: type[BaseModel], field: str) -> str:
-    """What a field means; one that is only narrowed keeps the words of the model that it comes from."""
-    families = [cast("type[BaseModel]", base) for base in model.__mro__ if field in getattr(base, "model_fields", {})]
-    return _as_markdown(next((text for base in families if (text := base.model_fields[field].description)), ""))
 
 
 def _as_markdown(text: str) -> str:

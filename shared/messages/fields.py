@@ -99,10 +99,10 @@ class Modality(StrEnum):
 class Message(BaseModel):
     """What every part of a message has in common: frozen, strict, and nothing unknown in it.
 
-    The docstring of a field is its description in the published contract.
+    The docstring under a field is its description in the published contract: see ``descriptions``.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_enum_values=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_enum_values=False)
 
 
 class Actor(Message):
@@ -117,7 +117,7 @@ class Actor(Message):
 class Published(BaseModel):
     """What every part of an event has in common. Readers ignore fields that they do not know: within v1 there may be more."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
 class CommandReference(Published):
@@ -243,3 +243,8 @@ def type_of(message: type[Command | EventData | StateData]) -> str:
         return message.type
     (name,) = get_args(message.model_fields["type"].annotation)
     return str(name)
+
+
+def service_of(type_: str) -> str:
+    """The service whose commands or events have this type: its first word."""
+    return type_.partition(".")[0]

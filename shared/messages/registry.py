@@ -44,8 +44,3 @@ COMMANDS: Final[Mapping[str, type[Command]]] = {type_: command for messages in R
 EVENTS: Final[Mapping[str, type[EventData]]] = {type_: event for messages in REGISTRY for type_, event in messages.events.items()}
 #: What lies in the state topics, by type.
 STATES: Final[Mapping[str, type[StateData]]] = {type_of(state): state for messages in REGISTRY for state in messages.states.values()}
-
-
-def service_of(type_: str) -> str:
-    """The service whose commands or events have this type: its first word."""
-    return type_.partition(".")[0]

@@ -9,8 +9,8 @@ import orjson
 from shared.codec.encode import encode_state, event_id, source_of
 from shared.contracts.examples import billing, booking, calls, notify
 from shared.contracts.schemas import MESSAGES, causes_of, key_of, topic_of
-from shared.messages.fields import Command, EventData, StateData, parse_time, type_of
-from shared.messages.registry import COMMANDS, EVENTS, service_of
+from shared.messages.fields import Command, EventData, StateData, parse_time, service_of, type_of
+from shared.messages.registry import COMMANDS, EVENTS
 
 #: The data of each command; of each event and state the fields of its value with its ``time`` and ``version``, without its identity and decision.
 DATA: Final[Mapping[str, Mapping[str, Any]]] = {**booking.EXAMPLES, **calls.EXAMPLES, **billing.EXAMPLES, **notify.EXAMPLES}

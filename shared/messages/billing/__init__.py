@@ -20,7 +20,6 @@ from shared.messages.billing.events import (
     BalanceExhausted,
     BalanceLow,
     BalanceState,
-    Money,
     SessionSettled,
     SessionUnitConflict,
     SessionUnitDeducted,
@@ -50,6 +49,7 @@ from shared.messages.billing.vocabulary import (
     deduction_id_of,
 )
 from shared.messages.fields import Command, EventData, StateData, by_type
+from shared.messages.money import Money
 
 __all__ = [
     "BILLING_COMMANDS",

@@ -17,8 +17,9 @@ from shared.messages.billing.events import (
     SubscriptionImported,
     SubscriptionRejected,
 )
-from shared.messages.billing.vocabulary import Currency, UnitCount, UnitNumber, deduction_id_of
+from shared.messages.billing.vocabulary import UnitCount, UnitNumber, deduction_id_of
 from shared.messages.fields import Actor, Command, EventModel, Identifier, Message, Modality, UtcTime
+from shared.messages.money import Currency
 
 
 class Units(Message):

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from shared.messages.billing.vocabulary import (
     BalanceEventType,
-    Currency,
     SessionBillingEventType,
     SessionUnitEventType,
     SessionUnitReason,
@@ -17,17 +16,9 @@ from shared.messages.billing.vocabulary import (
     UnitCount,
     UnitNumber,
 )
-from shared.messages.fields import CommandReference, EventData, Identifier, Message, Modality, Published, Role, StateData, UtcTime
+from shared.messages.fields import CommandReference, EventData, Identifier, Modality, Published, Role, StateData, UtcTime
+from shared.messages.money import Currency, Money
 from shared.messages.refusal import DataReason, Rejected
-
-
-class Money(Message):
-    """An amount of money."""
-
-    amount_minor: Annotated[int, Field(ge=0)]
-    """In minor units, such as cents."""
-    currency: Currency
-    """An ISO 4217 code; `XXX` for an amount of 0 that belongs to none."""
 
 
 class PublishedMoney(Money):

@@ -4,7 +4,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from shared.messages.fields import Modality
 from shared.messages.refusal import RefusalReason, StatusCode
@@ -14,8 +14,6 @@ _MAX_IDENTIFIER: Final = 128
 #: ISO 4217's code for "no currency": of an amount of 0 that belongs to none.
 NO_CURRENCY: Final = "XXX"
 
-#: An ISO 4217 code.
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 #: How many units; bounded, so that no sum leaves what a database can count.
 UnitCount = Annotated[int, Field(ge=0, le=1_000_000)]
 #: 1, 2, 3 …: the n-th unit of a session.

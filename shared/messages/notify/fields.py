@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
-from shared.messages.billing import Money
 from shared.messages.fields import Identifier, Message, Published, TimeZoneName
+from shared.messages.money import Money
 from shared.messages.notify.vocabulary import Channel
 
 _CLOCK_TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)

@@ -11,10 +11,10 @@ import pytest
 from pydantic import BaseModel
 
 import shared.messages
-from shared.contracts.schemas import description_of
-from shared.messages.fields import Command, EventData, Identifier, StateData, type_of
+from shared.messages.descriptions import description_of
+from shared.messages.fields import Command, EventData, Identifier, StateData, service_of, type_of
 from shared.messages.refusal import DataReason, RefusalReason, Rejected
-from shared.messages.registry import COMMANDS, EVENTS, REGISTRY, STATES, service_of
+from shared.messages.registry import COMMANDS, EVENTS, REGISTRY, STATES
 
 MODULES = [import_module(module.name) for module in walk_packages(shared.messages.__path__, "shared.messages.")]
 DESCRIBED = "is published, so it says what it is: a docstring under the field, or under the class"
