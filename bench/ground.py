@@ -70,6 +70,7 @@ class Stage:
             "CAREMESH_MAX_PENDING_PER_PATIENT": str(settings.max_pending_per_patient),
             "CAREMESH_PENDING_EXPIRY_SECONDS": str(settings.pending_expiry_seconds),
             "CAREMESH_EXPIRY_WARNING_SECONDS": str(settings.expiry_warning_seconds),
+            "CAREMESH_CALL_CONNECT_TIMEOUT_SECONDS": str(settings.call_connect_timeout_seconds),
         }
 
     async def settle(self) -> None:
@@ -138,6 +139,7 @@ class Ground:
         template: str | None = None,
         pending_expiry_seconds: float = 86_400,
         expiry_warning_seconds: float = 7_200,
+        call_connect_timeout_seconds: float = 90,
     ) -> AsyncIterator[Stage]:
         """Fresh topics and a fresh database; both are removed at the end.
 
@@ -147,6 +149,7 @@ class Ground:
             template: the name of the database to begin with a copy of; ``None``: empty tables.
             pending_expiry_seconds: a setting of the mesh.
             expiry_warning_seconds: a setting of the mesh.
+            call_connect_timeout_seconds: a setting of the mesh.
         """
         number = next(self._numbers)
         database = f"bench{number:03}"
@@ -160,6 +163,7 @@ class Ground:
             max_pending_per_patient=MAX_PENDING_PER_PATIENT,
             pending_expiry_seconds=pending_expiry_seconds,
             expiry_warning_seconds=expiry_warning_seconds,
+            call_connect_timeout_seconds=call_connect_timeout_seconds,
         )
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._execute, f"DROP DATABASE {database} WITH (FORCE)")

@@ -1,8 +1,10 @@
-"""How late appointments expire: the append time of the event beside the deadline, while many fall due."""
+"""How late deadlines are kept: the append time of the event beside the deadline, while many fall due."""
 
 import asyncio
 import statistics
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,93 +17,148 @@ from bench.processes import Crew
 from bench.progress import Steps
 from bench.results import Spread, Table, Target
 from bench.sizes import Sizes
-from bench.traffic import Outcome, Reader, VoidError
-from bench.workers import start_workers, wait_ready
+from bench.traffic import Outcome, Reader, VoidError, load_commands
+from bench.workers import start_workers, wait_decided, wait_ready
+from bench.workload import activity, call_starts
+from shared.codec.record import OutgoingMessage
 from shared.kafka_client import client_options
+from shared.messages.booking import AppointmentEventType
+from shared.messages.calls import CallEventType
 
-_EXPIRED: Final = "booking.appointment.expired.v1"
 _LATEST_SECONDS: Final = 60
 #: As by default, where an appointment expires after 24 hours and the warning comes 2 hours before.
 _WARNING_SHARE: Final = 2 / 24
+#: A booking, a warning and an expiry each; a start and a failure.
+_EVENTS_OF_APPOINTMENT, _EVENTS_OF_CALL = 3, 2
+LIMIT_MILLISECONDS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How late the deadlines of one kind were kept."""
+
+    what: str
+    window_seconds: float
+    late_milliseconds: Sequence[float]
+
+    @property
+    def percentiles(self) -> Sequence[float]:
+        """From the first to the 99th."""
+        return statistics.quantiles(self.late_milliseconds, n=100, method="inclusive")
+
+    @property
+    def due(self) -> str:
+        """How many, and within how long."""
+        return f"{len(self.late_milliseconds):,} due within {self.window_seconds:g} s"
 
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
     """What was measured."""
 
-    appointments: int
-    window_seconds: float
-    p50_milliseconds: float
-    p99_milliseconds: float
-    highest_milliseconds: float
+    kinds: Sequence[Deadlines]
 
     def targets(self) -> list[Target]:
-        """The 99th percentile."""
+        """The 99th percentiles."""
         return [
             Target(
-                what=f"expiry lateness p99, {self.appointments:,} due within {self.window_seconds:g} s",
-                measured=Spread.of([self.p99_milliseconds]),
-                limit=100,
+                what=f"lateness p99 of {kind.what}, {kind.due}",
+                measured=Spread.of([kind.percentiles[98]]),
+                limit=LIMIT_MILLISECONDS,
                 form=".0f",
                 unit=" ms",
             )
+            for kind in self.kinds
         ]
 
     def table(self) -> Table:
         """Every figure."""
-        figures = (self.p50_milliseconds, self.p99_milliseconds, self.highest_milliseconds)
-        return Table(
-            "Lateness of expiry, milliseconds",
-            ("due", "p50", "p99", "highest"),
-            [(f"{self.appointments:,} within {self.window_seconds:g} s", *(f"{figure:.0f}" for figure in figures))],
-        )
+        rows = []
+        for kind in self.kinds:
+            figures = (kind.percentiles[49], kind.percentiles[98], max(kind.late_milliseconds))
+            rows.append((kind.what, kind.due, *(f"{figure:.0f}" for figure in figures)))
+        return Table("Lateness, milliseconds", ("what", "due", "p50", "p99", "highest"), rows)
 
     def as_json(self) -> dict[str, Any]:
-        """All of it."""
+        """All of it; a histogram has how many were late by so many whole milliseconds."""
         return {
-            "appointments": self.appointments,
-            "window_seconds": self.window_seconds,
-            "p50_milliseconds": self.p50_milliseconds,
-            "p99_milliseconds": self.p99_milliseconds,
-            "highest_milliseconds": self.highest_milliseconds,
+            kind.what: {
+                "due": len(kind.late_milliseconds),
+                "window_seconds": kind.window_seconds,
+                "p50_milliseconds": kind.percentiles[49],
+                "p99_milliseconds": kind.percentiles[98],
+                "highest_milliseconds": max(kind.late_milliseconds),
+                "histogram": dict(sorted(Counter(int(late) for late in kind.late_milliseconds).items())),
+            }
+            for kind in self.kinds
         }
 
 
 def steps_of(_sizes: Sizes) -> int:
     """How many steps it takes."""
-    return 1
+    return 2
 
 
 async def measure_lateness(ground: Ground, sizes: Sizes, steps: Steps) -> Lateness:
-    """Book appointments at an even rate, and let them expire at the same."""
-    expiry_seconds = sizes.lateness_expiry_seconds
-    with steps.step(f"lateness: {sizes.lateness_appointments:,} booked, and then due within {sizes.lateness_window_seconds:g} s"):
-        stage_of = ground.stage("lateness", pending_expiry_seconds=expiry_seconds, expiry_warning_seconds=expiry_seconds * _WARNING_SHARE)
-        async with stage_of as stage, Crew(stage.folder) as crew, Reader(stage.settings, stage.events_topic) as events:
-            start_workers(crew, stage, 1)
-            crew.start("processor", ["-m", "services.booking", "processor"], stage.environment())
-            await wait_ready(crew, stage, groups={stage.consumer_group: 1, f"{stage.consumer_group}-processor": 1})
-            await _book(stage, sizes)
-            # A booking, a warning and an expiry each.
-            due = 3 * sizes.lateness_appointments
-            await events.wait_for(due, timeout_seconds=expiry_seconds + _LATEST_SECONDS, check=crew.check)
-            await asyncio.sleep(1)
-            outcomes = await events.outcomes()
-    lateness = _summary(outcomes, sizes)
-    steps.say(f"lateness: p50 {lateness.p50_milliseconds:.0f} ms, p99 {lateness.p99_milliseconds:.0f} ms")
-    return lateness
+    """Let appointments expire, and then calls time out, at an even rate."""
+    kinds = []
+    for what, measure in (("appointments that expire", _of_appointments), ("calls that time out", _of_calls)):
+        with steps.step(f"lateness: {sizes.lateness_due:,} {what} within {sizes.lateness_window_seconds:g} s"):
+            outcomes = await measure(ground, sizes)
+        kinds.append(_summary(what, outcomes, sizes))
+        steps.say(f"lateness of {what}: p50 {kinds[-1].percentiles[49]:.0f} ms, p99 {kinds[-1].percentiles[98]:.0f} ms")
+    return Lateness(kinds)
 
 
-async def _book(stage: Stage, sizes: Sizes) -> None:
-    """Publish at an even rate."""
-    count = sizes.lateness_appointments
-    load = make_load(count, doctors=sizes.doctors, patients=sizes.patients, conflicts=False)
+async def _of_appointments(ground: Ground, sizes: Sizes) -> list[Outcome]:
+    """Book at an even rate; nobody answers."""
+    expiry_seconds = sizes.lateness_after_seconds
+    load = make_load(sizes.lateness_due, doctors=sizes.doctors, patients=sizes.patients, conflicts=False)
+    stage_of = ground.stage("lateness", pending_expiry_seconds=expiry_seconds, expiry_warning_seconds=expiry_seconds * _WARNING_SHARE)
+    async with stage_of as stage, Crew(stage.folder) as crew, Reader(stage.settings, stage.events_topic) as events:
+        await _start(crew, stage)
+        await _publish_evenly(stage, load.messages, sizes.lateness_window_seconds)
+        outcomes = await _all(events, crew, _EVENTS_OF_APPOINTMENT * sizes.lateness_due, sizes)
+    return _first_of(AppointmentEventType.EXPIRED, outcomes)
+
+
+async def _of_calls(ground: Ground, sizes: Sizes) -> list[Outcome]:
+    """Start calls at an even rate; nobody answers. Meanwhile, until the last has timed out, text sessions are written in."""
+    traffic_seconds = sizes.lateness_window_seconds + sizes.lateness_after_seconds
+    traffic = activity(int(traffic_seconds * sizes.lateness_traffic_per_second), sizes.active_sessions)
+    stage_of = ground.stage("lateness", service="calls", call_connect_timeout_seconds=sizes.lateness_after_seconds)
+    async with stage_of as stage, Crew(stage.folder) as crew, Reader(stage.settings, stage.events_topic) as events:
+        await _start(crew, stage)
+        prepared = 0
+        for messages in traffic.preparation:
+            await load_commands(stage, messages)
+            prepared += len(messages)
+            await wait_decided(crew, stage, prepared, timeout_seconds=_LATEST_SECONDS)
+        await asyncio.sleep(1)
+        expected = await events.count() + _EVENTS_OF_CALL * sizes.lateness_due + len(traffic.requests)
+        await asyncio.gather(
+            _publish_evenly(stage, call_starts(sizes.lateness_due), sizes.lateness_window_seconds),
+            _publish_evenly(stage, traffic.requests, traffic_seconds),
+        )
+        outcomes = await _all(events, crew, expected, sizes)
+    return _first_of(CallEventType.FAILED, outcomes)
+
+
+async def _start(crew: Crew, stage: Stage) -> None:
+    """One consumer and one processor."""
+    start_workers(crew, stage, 1)
+    crew.start("processor", ["-m", f"services.{stage.service}", "processor"], stage.environment())
+    await wait_ready(crew, stage, groups={stage.consumer_group: 1, f"{stage.consumer_group}-processor": 1})
+
+
+async def _publish_evenly(stage: Stage, messages: Sequence[OutgoingMessage], seconds: float) -> None:
+    """Publish all of them, at an even rate."""
     producer = AIOKafkaProducer(**client_options(stage.settings), enable_idempotence=True, linger_ms=0)
     await producer.start()
     try:
         beginning = time.monotonic()
-        for index, message in enumerate(load.messages):
-            wait_seconds = beginning + index * sizes.lateness_window_seconds / count - time.monotonic()
+        for index, message in enumerate(messages):
+            wait_seconds = beginning + index * seconds / len(messages) - time.monotonic()
             if wait_seconds > 0:
                 await asyncio.sleep(wait_seconds)
             await producer.send(stage.commands_topic, key=message.key, value=message.value, headers=message.headers)
@@ -109,14 +166,30 @@ async def _book(stage: Stage, sizes: Sizes) -> None:
         await producer.stop()
 
 
-def _summary(outcomes: list[Outcome], sizes: Sizes) -> Lateness:
+async def _all(events: Reader, crew: Crew, expected: int, sizes: Sizes) -> list[Outcome]:
+    """Every event, once there are so many; copies that come right after are among them."""
+    await events.wait_for(expected, timeout_seconds=sizes.lateness_after_seconds + _LATEST_SECONDS, check=crew.check)
+    await asyncio.sleep(1)
+    return await events.outcomes()
+
+
+def _first_of(type_: str, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Of events of this type, the first copy of each."""
     first: dict[str, Outcome] = {}
     for outcome in outcomes:
-        if outcome.type == _EXPIRED and outcome.event_id not in first:
-            first[outcome.event_id] = outcome
-    if len(first) != sizes.lateness_appointments:
-        message = f"{len(first)} appointments expired, and {sizes.lateness_appointments} must. The measurement is void."
+        if outcome.type == type_:
+            first.setdefault(outcome.event_id, outcome)
+    return [*first.values()]
+
+
+def _summary(what: str, outcomes: Sequence[Outcome], sizes: Sizes) -> Deadlines:
+    """See that each fell due once, and how late.
+
+    Raises:
+        VoidError: some did not.
+    """
+    if len(outcomes) != sizes.lateness_due:
+        message = f"Of {what} there were {len(outcomes)}, and there must be {sizes.lateness_due}. The measurement is void."
         raise VoidError(message)
-    late = [(outcome.appended_at_seconds - datetime.fromisoformat(outcome.time).timestamp()) * 1000 for outcome in first.values()]
-    percentiles = statistics.quantiles(late, n=100, method="inclusive")
-    return Lateness(sizes.lateness_appointments, sizes.lateness_window_seconds, percentiles[49], percentiles[98], max(late))
+    late = [(outcome.appended_at_seconds - datetime.fromisoformat(outcome.time).timestamp()) * 1000 for outcome in outcomes]
+    return Deadlines(what, sizes.lateness_window_seconds, late)

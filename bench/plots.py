@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 
 from bench.curve import Curve
 from bench.latency import Latency, percentiles_of
+from bench.lateness import LIMIT_MILLISECONDS, Lateness
 from bench.results import Section, Spread
 from bench.throughput import Throughput
 
 _MESH, _BASELINE, _TARGET = "#0b6e75", "#b8b2a7", "#c2410c"
+_HISTOGRAM_BARS = 60
 
 
 def plot(section: Section, path: Path) -> None:
@@ -27,6 +29,8 @@ def plot(section: Section, path: Path) -> None:
             plot_latency(section, path)
         case Curve():
             plot_curve(section, path)
+        case Lateness():
+            plot_lateness(section, path)
         case _:
             pass
 
@@ -88,6 +92,27 @@ def plot_curve(curve: Curve, path: Path) -> None:
     axes.grid(color="#e5e2dc")
     axes.legend(loc="upper left", frameon=False)
     _finish(figure, [axes], path)
+
+
+def plot_lateness(lateness: Lateness, path: Path) -> None:
+    """For each kind of deadline, how many were kept how late; the few that were later than the axis reaches are in its last bar."""
+    figure, several = plt.subplots(1, len(lateness.kinds), figsize=(8, 4.2), sharey=True, squeeze=False)
+    longest = 1.2 * max(LIMIT_MILLISECONDS, *(kind.percentiles[98] for kind in lateness.kinds))
+    edges = [number * longest / _HISTOGRAM_BARS for number in range(_HISTOGRAM_BARS + 1)]
+    for axes, kind in zip(several[0], lateness.kinds, strict=True):
+        shown = [min(max(late, 0), longest) for late in kind.late_milliseconds]
+        axes.hist(shown, bins=edges, weights=[100 / len(shown)] * len(shown), color=_MESH)
+        axes.axvline(kind.percentiles[98], color="#444444", linewidth=1)
+        axes.axvline(LIMIT_MILLISECONDS, color=_TARGET, linestyle="--", linewidth=1)
+        for place, name, color in ((kind.percentiles[98], "p99", "#444444"), (LIMIT_MILLISECONDS, "p99 at the most", _TARGET)):
+            axes.text(
+                place, 0.99, f"{name} ", color=color, rotation=90, ha="right", va="top", fontsize=9, transform=axes.get_xaxis_transform()
+            )
+        axes.set_xlim(0, longest)
+        axes.set_xlabel("milliseconds after the deadline")
+        axes.set_title(f"{kind.what},\n{kind.due}", fontsize=11)
+    several[0][0].set_ylabel("% of them")
+    _finish(figure, list(several[0]), path)
 
 
 def _finish(figure: Figure, several: list[Axes], path: Path) -> None:

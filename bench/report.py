@@ -125,9 +125,10 @@ def _method(sizes: Sizes) -> str:
         "mails": sizes.mails,
         "plain_loop_mails": sizes.plain_loop_mails,
         "memory_commands": sizes.memory_commands,
-        "lateness_appointments": sizes.lateness_appointments,
+        "lateness_due": sizes.lateness_due,
         "lateness_window_seconds": sizes.lateness_window_seconds,
-        "lateness_expiry_seconds": sizes.lateness_expiry_seconds,
+        "lateness_after_seconds": sizes.lateness_after_seconds,
+        "lateness_traffic_per_second": sizes.lateness_traffic_per_second,
         "idle_seconds": sizes.idle_seconds,
     }
     return _METHOD.read_text().format(**{name: f"{value:,g}" if value < 1_000_000 else f"{value:,}" for name, value in named.items()})

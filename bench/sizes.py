@@ -27,9 +27,10 @@ class Sizes:
         mails: how many e-mails the mesh sends.
         plain_loop_mails: how many of them the plain loop sends.
         memory_commands: how many commands are drained while the memory is watched.
-        lateness_appointments: how many appointments fall due.
+        lateness_due: how many appointments fall due, and then how many calls.
         lateness_window_seconds: within how long they do.
-        lateness_expiry_seconds: how long after its booking each does.
+        lateness_after_seconds: how long after its booking, or its start, each does.
+        lateness_traffic_per_second: how many activity records are published while the calls do.
         idle_settle_seconds: how long the idle mesh is left alone before it is watched.
         idle_seconds: how long it is watched.
     """
@@ -52,9 +53,10 @@ class Sizes:
     mails: int
     plain_loop_mails: int
     memory_commands: int
-    lateness_appointments: int
+    lateness_due: int
     lateness_window_seconds: float
-    lateness_expiry_seconds: float
+    lateness_after_seconds: float
+    lateness_traffic_per_second: float = 100
     idle_settle_seconds: float
     idle_seconds: float
 
@@ -72,9 +74,9 @@ FULL: Final = Sizes(
     mails=5_000,
     plain_loop_mails=2_000,
     memory_commands=200_000,
-    lateness_appointments=10_000,
+    lateness_due=10_000,
     lateness_window_seconds=60,
-    lateness_expiry_seconds=75,
+    lateness_after_seconds=75,
     idle_settle_seconds=15,
     idle_seconds=30,
 )
@@ -93,9 +95,9 @@ QUICK: Final = Sizes(
     mails=500,
     plain_loop_mails=300,
     memory_commands=20_000,
-    lateness_appointments=1_000,
+    lateness_due=1_000,
     lateness_window_seconds=6,
-    lateness_expiry_seconds=12,
+    lateness_after_seconds=12,
     idle_settle_seconds=5,
     idle_seconds=10,
 )

@@ -10,7 +10,7 @@ import orjson
 from shared.codec.encode import encode_command, source_of
 from shared.codec.record import OutgoingMessage
 from shared.messages.billing import ActivateSubscription, DeductSessionUnit, SessionUnitEventType, Units
-from shared.messages.calls import CallEventType, RecordActivity, StartTextSession, TextSessionEventType
+from shared.messages.calls import CallEventType, RecordActivity, StartCall, StartTextSession, TextSessionEventType
 from shared.messages.fields import Actor, Command, Modality, Role
 from shared.messages.notify import (
     About,
@@ -91,6 +91,21 @@ def activity(count: int, sessions: int) -> Workload:
         lock="SELECT 1 FROM sessions WHERE session_id = $1 FOR UPDATE",
         locked_field="session_id",
     )
+
+
+def call_starts(count: int) -> list[OutgoingMessage]:
+    """Calls that can all ring at the same time: each has a doctor and a patient of its own."""
+    starts = (
+        StartCall(
+            doctor_id=f"ringing-doctor-{number:05}",
+            patient_id=patient_id,
+            modality=Modality.VIDEO,
+            actor=Actor(role=Role.PATIENT, id=patient_id),
+        )
+        for number in range(count)
+        for patient_id in [f"ringing-patient-{number:05}"]
+    )
+    return _commands("calls", "ring", starts)
 
 
 def deductions(count: int, patients: int) -> Workload:
