@@ -292,7 +292,10 @@ async def test_quiet_hours_that_came_meanwhile_put_it_off(notify: Notify, mail: 
     assert await notify.connection.fetchval("SELECT attempts FROM deliveries WHERE notification_id = 'ntf-1' AND channel = 'email'") == 0
 
 
-async def test_a_channel_that_hangs_holds_up_no_other(notify: Notify, mail: MailServer) -> None:
+async def test_a_channel_that_hangs_holds_up_no_other(notify: Notify, mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What hangs hangs on the way out, too.
+    monkeypatch.setattr(deliverers, "_FAREWELL_SECONDS", 0.1)
+
     async def never(_: Outgoing) -> Answer:
         await asyncio.Event().wait()
         raise AssertionError

@@ -43,11 +43,18 @@ class Notify:
     async def until_ended(self, number: int, channel: str = "email", seconds: float = 60) -> float:
         """Return when so many deliveries have ended."""
 
-        async def have_ended() -> bool:
+        async def are_recorded() -> bool:
+            query = "SELECT count(*) FROM deliveries WHERE channel = $1 AND status <> 'waiting'"
+            [(count,)] = await self.mesh.query(query, channel)
+            return int(count) >= number
+
+        async def are_published() -> bool:
             return len(await self.ends(channel)) >= number
 
         try:
-            return await until(have_ended, f"{number} deliveries by {channel} have ended", seconds=seconds, step=0.5)
+            # The first is cheap to ask.
+            waited = await until(are_recorded, f"{number} deliveries by {channel} have ended", seconds=seconds, step=0.2)
+            return waited + await until(are_published, "that is published", step=0.2)
         except AssertionError as error:
             message = f"{error}\n{self.mesh.crew.logs()}"
             raise AssertionError(message) from None
