@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from shared.cli.exits import Exit
 from shared.cli.terminal import complain, hint, line_console, print_json, table_console
@@ -56,7 +57,7 @@ def _print_list(caught: list[tuple[int, CaughtMail]]) -> None:
     for column in ("sent", "to", "subject"):
         table.add_column(column, overflow="fold")
     for place, one in caught[-_SHOWN:]:
-        table.add_row(str(place), shown(one.sent_at), printable(one.to), printable(one.subject))
+        table.add_row(str(place), shown(one.sent_at), Text(printable(one.to)), Text(printable(one.subject)))
     table_console().print(table)
     if len(caught) > _SHOWN:
         hint(f"Only the last {_SHOWN} of {len(caught)} are listed; --json has them all.")

@@ -154,7 +154,7 @@ def receipts_table(receipts: Sequence[Receipt]) -> Table:
         mail = receipt.mails[0] if receipt.mails else None
         what = printable(mail.subject) if mail is not None else receipt.email_status or "-"
         inbox_at = clock(receipt.inbox_at) if receipt.inbox_at is not None else "-"
-        drawn.add_row(receipt.notice.recipient_id, what, inbox_at)
+        drawn.add_row(receipt.notice.recipient_id, Text(what), inbox_at)
     return drawn
 
 

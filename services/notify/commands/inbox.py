@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from services.notify.commands.asking import OPERATOR, ask, in_notify
 from services.notify.store import recipients as store
@@ -99,7 +100,7 @@ def _print(found: dict[str, Any]) -> None:
     for entry in found["entries"]:
         mark = "•" if entry["read_at"] is None else ""
         style = "bold" if entry["read_at"] is None else ""
-        table.add_row(mark, worded(entry["inbox_at"]), printable(entry["title"]), entry["notification_id"], style=style)
+        table.add_row(mark, worded(entry["inbox_at"]), Text(printable(entry["title"])), entry["notification_id"], style=style)
     output.print(table)
     if len(found["entries"]) == store.SHOWN:
         hint(f"Only the latest {store.SHOWN} are shown.")
