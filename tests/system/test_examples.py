@@ -37,7 +37,9 @@ def prepared(language: str, folder: Path, needs: str, *install: str) -> Path:
 
 
 async def run(mesh: Mesh, project: Path, *command: str) -> str:
-    environment = os.environ | {"KAFKA": mesh.bootstrap_servers, "PREFIX": mesh.settings.topic_prefix}
+    # What Maven does is over before a thorough compiler pays for itself.
+    options = {"MAVEN_OPTS": "-XX:TieredStopAtLevel=1"}
+    environment = os.environ | options | {"KAFKA": mesh.bootstrap_servers, "PREFIX": mesh.settings.topic_prefix}
     process = await asyncio.create_subprocess_exec(
         *command, cwd=project, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
