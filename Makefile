@@ -18,7 +18,7 @@ demo: setup ## run the mesh with live traffic, and the mission's tests against i
 	@$(BIN)/caremesh demo
 
 test: setup ## run every test, in two processes with servers of their own
-	@$(BIN)/python -m pytest tests -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup ## measure the mesh beside its baselines
 	@$(BIN)/python -m bench

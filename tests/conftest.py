@@ -32,6 +32,11 @@ _KEPT: Final = {"CAREMESH_CACHE", "CAREMESH_JAVA_HOME", "CAREMESH_KAFKA_HEAP_MIB
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: what is short then fills the processes evenly to the end."""
+    items.sort(key=lambda item: item.path.relative_to(REPOSITORY).parts[1] != "system")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _settings_of_the_shell_mean_nothing() -> None:
     for name in [name for name in os.environ if name.startswith("CAREMESH_") and name not in _KEPT]:
