@@ -184,7 +184,8 @@ class _Performance:
                 await perform(stage, self._rows, view)
             self._console.print(table(self._rows))
             self._table_shown = True
-            self._console.print(receipts_table(await stage.receipts()))
+            if stage.receipts:
+                self._console.print(receipts_table(stage.receipts))
             if started_here and self._leave:
                 return
             self._print_lines(settings, stage.run_id)

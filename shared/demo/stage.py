@@ -52,6 +52,8 @@ class Stage:
         self.mailbox = Mailbox(settings)
         #: What scenarios have seen people be told.
         self.notices: list[Notice] = []
+        #: What has become of these, once somebody has looked.
+        self.receipts: Sequence[Receipt] = ()
         #: Is told of every message that is heard.
         self.on_message: Callable[[Message], None] = lambda _message: None
         prefix = settings.topic_prefix
@@ -108,9 +110,10 @@ class Stage:
         patients = [self.patient(name) for cast in casts for name in cast.patients]
         await register(self.settings, [*doctors, *patients])
 
-    async def receipts(self) -> Sequence[Receipt]:
+    async def look_for_receipts(self) -> Sequence[Receipt]:
         """What has become of the notices that scenarios have seen."""
-        return await receipts_of(self.notices, self.settings, self.mailbox)
+        self.receipts = await receipts_of(self.notices, self.settings, self.mailbox)
+        return self.receipts
 
     def channels_told(self, notification_id: str) -> set[str]:
         """The channels by which a notification is published as sent."""

@@ -33,7 +33,7 @@ class Scenario:
 
 async def each_told_once(stage: Stage) -> Finding:
     """All that people were told in the scenarios, looked at again when nothing moves any more."""
-    receipts = await stage.receipts()
+    receipts = await stage.look_for_receipts()
     promise(receipts, "nobody was told anything")
     for receipt in receipts:
         check_once(stage, receipt)
