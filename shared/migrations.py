@@ -7,7 +7,6 @@ other, and prints the name of each as soon as it is.
 import asyncio
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import create_engine, role_of
 from shared.logging import configure_logging
+from shared.schema_versions import scripts_of
 from shared.settings import Settings
 
 _MIGRATION_LOCK: Final = 0x63617265  # any constant: the migrations of one database wait for each other
@@ -114,15 +114,10 @@ async def migrate_all(settings: Settings, modules: Sequence[str]) -> None:
         settings: say where the database is.
         modules: the services' packages.
     """
-    for module in modules:
-        spec = find_spec(module)
-        places = (spec.submodule_search_locations if spec is not None else None) or []
-        for scripts in (Path(place) / "migrations" for place in places):
-            if scripts.is_dir():
-                service = module.rpartition(".")[2]
-                await migrate(settings, service, scripts)
-                sys.stdout.write(f"{service}\n")
-                sys.stdout.flush()
+    for service, scripts in scripts_of(modules).items():
+        await migrate(settings, service, scripts)
+        sys.stdout.write(f"{service}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from shared.embedded.readiness import GroupStatus, ReadinessProbe
 from shared.embedded.service import ServiceUnit
 from shared.embedded.state import MeshState
 from shared.mesh import MESH, MeshProcess, modules
+from shared.schema_versions import are_up_to_date
 from shared.settings import Settings
 from shared.topics import create_topics
 
@@ -199,6 +200,9 @@ class Supervisor:
         if self._postgres is not None:
             await self._postgres.wait_ready()
             self._watch(self._postgres, settings)
+            # In a database of ours alone nobody has changed what a former migration made.
+            if await are_up_to_date(self._postgres.database_url, modules(self._processes)):
+                return
         await self._migrate(settings)
 
     async def _prepare_mail(self, settings: Settings) -> None:

@@ -16,6 +16,7 @@ NOT_SQL = (
     "asyncpg.PostgresError",
 )
 MAY_WRITE_SQL = (
+    "shared/schema_versions.py",
     "shared/database.py",
     "shared/migrations.py",
     "shared/path",
