@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import faust
 import structlog
+from faust.tables import TableManager
 from faust.types import EventT
 
 from shared import lenient_records
@@ -187,6 +188,13 @@ def _record(event: EventT[Any]) -> FaustRecord:
     )
 
 
+class _NoTables(TableManager):  # type: ignore[misc]  # Faust has no types
+    """There are none. Faust would wait a second for some to be added, and join the group only then."""
+
+    async def sleep(self, n: float, **_: object) -> None:
+        """Nothing comes that is worth it."""
+
+
 def _make_app(settings: Settings, consumer_group: str, folder: str) -> faust.App:
     lenient_records.install()
     return faust.App(
@@ -202,6 +210,7 @@ def _make_app(settings: Settings, consumer_group: str, folder: str) -> faust.App
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=True,
+        TableManager=_NoTables,
         store="memory://",
         datadir=folder,
         web_enabled=False,
