@@ -171,6 +171,14 @@ def no_locks(_: str) -> None:
     _replace(locks, "acquire", acquire)
 
 
+def noting(seconds: str) -> None:
+    """An attempt of which nothing was noted counts as lost so soon after its time-out."""
+    from services.notify import __main__ as entry
+    from services.notify.deliverer import Limits
+
+    _replace(entry, "Limits", partial(Limits, noting_seconds=float(seconds)))
+
+
 def kill_after_send(number: str) -> None:
     """Die when the n-th e-mail was taken on by its server, before that is noted anywhere."""
     from services.notify.domain.attempt import Answer
@@ -196,6 +204,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
     "metadata_age": metadata_age,
     "kill_before_publish": partial(_at_publish, after=False),
     "kill_after_publish": partial(_at_publish, after=True),
+    "noting": noting,
     "kill_after_send": kill_after_send,
     "stop_before_publish": partial(_at_publish, after=False, blow=_stop),
     "stop_in_copy": stop_in_copy,

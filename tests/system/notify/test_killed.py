@@ -12,6 +12,8 @@ RECIPIENTS = 40 * SOAK
 KILLS = 2 * SOAK
 #: So many each of the recipients is told.
 EACH = 3
+#: Others take over soon from a worker that is dead: its partitions, and its attempts.
+QUICK = ("session_timeout=3", "noting=2")
 
 
 def recipients(number: int = RECIPIENTS) -> list[str]:
@@ -22,12 +24,12 @@ async def test_a_kill_between_sending_and_noting_leads_to_a_second_mail_with_the
     notify: Notify, mail: MailServer
 ) -> None:
     await notify.import_addresses(*recipients())
-    worker = notify.mesh.consumer("session_timeout=3", "kill_after_send=20", CAREMESH_NOTIFY_CONCURRENCY="4")
+    worker = notify.mesh.consumer(*QUICK, "kill_after_send=20", CAREMESH_NOTIFY_CONCURRENCY="4")
     async with notify.mesh.python_producer() as producer:
         await producer.publish([send(f"ntf-{one}", one) for one in recipients()])
     await worker.ended()
     before = len(mail.received)
-    notify.mesh.consumer("session_timeout=3")
+    notify.mesh.consumer(*QUICK)
     await notify.until_ended(RECIPIENTS)
     assert await notify.ends("email") == {f"ntf-{one}": ("sent", None) for one in recipients()}
 
@@ -44,7 +46,7 @@ async def test_a_kill_between_sending_and_noting_leads_to_a_second_mail_with_the
 async def test_workers_that_are_killed_at_random_leave_nobody_untold_and_every_inbox_right(notify: Notify, mail: MailServer) -> None:
     await notify.import_addresses(*recipients())
     chance = random.Random(7)
-    workers = [notify.mesh.consumer("session_timeout=3") for _ in range(2)]
+    workers = [notify.mesh.consumer(*QUICK) for _ in range(2)]
     wishes = [send(f"ntf-{one}-{number}", one) for one in recipients() for number in range(EACH)]
     async with notify.mesh.python_producer() as producer:
         for kill in range(KILLS):
@@ -54,7 +56,7 @@ async def test_workers_that_are_killed_at_random_leave_nobody_untold_and_every_i
             seen = len(mail.received)
             await until(lambda seen=seen: len(mail.received) > seen + 10, "mails go out")  # type: ignore[misc]
             await workers[kill % 2].kill()
-            workers[kill % 2] = notify.mesh.consumer("session_timeout=3")
+            workers[kill % 2] = notify.mesh.consumer(*QUICK)
     await notify.until_ended(len(wishes), seconds=120)
     told = {message.key: None for message in wishes}
     assert len(told) == RECIPIENTS
