@@ -66,6 +66,9 @@ class WarmChild:
             output: the file to which it writes what it says.
             errors: the file to which it writes its complaints; it may be the same.
         """
+        for path in (output, errors):
+            # Whoever reads it may be faster than the process.
+            path.touch()
         self._process: ForkServerProcess = _CONTEXT.Process(
             target=_run, args=(module, list(arguments), dict(environment), output, errors), daemon=True
         )
