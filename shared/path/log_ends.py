@@ -1,11 +1,10 @@
 """Where the partitions of a topic end, asked of the brokers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from shared.topics import partition_of
 
@@ -50,6 +49,16 @@ class KafkaLogEnds:
         ends = await consumer.end_offsets(places)
         return {(place.topic, place.partition): end for place, end in ends.items() if end > beginnings[place]}
 
+    async def next_offsets(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offset of the next record on each of these partitions.
+
+        Raises:
+            KafkaError: no broker is to be reached, or there is no such partition.
+        """
+        consumer = await self._connected()
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
+        return ends
+
     async def stop(self) -> None:
         """Disconnect."""
         if self._consumer is not None:
@@ -62,7 +71,8 @@ class KafkaLogEnds:
                 consumer = AIOKafkaConsumer(**self._client_options)
                 try:
                     await consumer.start()
-                except KafkaError:
+                except BaseException:
+                    # Also when nobody waits for it any longer.
                     await consumer.stop()
                     raise
                 self._consumer = consumer

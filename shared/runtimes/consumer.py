@@ -16,6 +16,7 @@ from shared.path import decisions
 from shared.path.backoff import Backoff
 from shared.path.decisions import Positions
 from shared.path.errors import DATABASE_ERRORS, Failure, FatalError, classify, describe
+from shared.path.log_ends import KafkaLogEnds
 from shared.path.pipeline import Pipeline
 from shared.runtimes.in_hand import InHand
 from shared.runtimes.lost_decisions import check_nothing_was_lost
@@ -38,6 +39,7 @@ class ConsumerRuntime:
         topics: Collection[str],
         consumer_group: str,
         engine: AsyncEngine,
+        log_ends: KafkaLogEnds,
         batch_max_records: int,
         session_timeout_seconds: float = 10.0,
     ) -> None:
@@ -46,6 +48,7 @@ class ConsumerRuntime:
         self._topics = topics
         self._consumer_group = consumer_group
         self._engine = engine
+        self._log_ends = log_ends
         self._batch_max_records = batch_max_records
         self._session_timeout_seconds = session_timeout_seconds
         self._published: dict[TopicPartition, int] = {}
@@ -84,7 +87,8 @@ class ConsumerRuntime:
         """
         if self._consumer is None:
             return ()
-        ends = await self._consumer.end_offsets(self._consumer.assignment())
+        # Not over the consumer's own connection: there, an answer waits behind a fetch that waits for records.
+        ends = await self._log_ends.next_offsets(self._consumer.assignment())
         return [
             PartitionProgress(place.topic, place.partition, await self._done_before(place), end)
             for place, end in sorted(ends.items())

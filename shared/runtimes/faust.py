@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import faust
 import structlog
+from aiokafka import TopicPartition
 from faust.tables import TableManager
 from faust.types import EventT
 
@@ -23,6 +24,7 @@ from shared.codec.record import Headers
 from shared.health import PartitionProgress
 from shared.metrics import MisroutedRecords
 from shared.path.decisions import Positions
+from shared.path.log_ends import KafkaLogEnds
 from shared.path.pipeline import Pipeline
 from shared.settings import Settings
 
@@ -50,8 +52,9 @@ class FaustRecord:
 class FaustRuntime:
     """Reads topics as a Faust stream processor, and acknowledges after what the events caused was published."""
 
-    def __init__(self, settings: Settings, *, topics: Collection[str], consumer_group: str) -> None:
+    def __init__(self, settings: Settings, *, topics: Collection[str], consumer_group: str, log_ends: KafkaLogEnds) -> None:
         """Make the app; nothing is connected yet."""
+        self._log_ends = log_ends
         self._batch_max_records = settings.batch_max_records
         self._queue: asyncio.Queue[FaustRecord] = asyncio.Queue(maxsize=2 * settings.batch_max_records)
         #: Not acknowledged yet, in the order of their offsets.
@@ -93,7 +96,8 @@ class FaustRuntime:
         if not self._started:
             return ()
         places = sorted(self._app.consumer.assignment())
-        ends = await self._app.consumer.highwaters(*places) if places else {}
+        # Not over the consumer's own connection: there, an answer waits behind a fetch that waits for records.
+        ends = await self._log_ends.next_offsets([TopicPartition(*place) for place in places])
         return [
             PartitionProgress(place.topic, place.partition, await self._done_before(place, ends[place]), ends[place]) for place in places
         ]

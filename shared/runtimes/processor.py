@@ -60,7 +60,12 @@ async def run_processor(
             ),
             consumer_group=consumer_group,
         )
-        runtime = FaustRuntime(settings, topics=[events_topic(settings.topic_prefix, service)], consumer_group=consumer_group)
+        runtime = FaustRuntime(
+            settings,
+            topics=[events_topic(settings.topic_prefix, service)],
+            consumer_group=consumer_group,
+            log_ends=resources.log_ends,
+        )
         retention = Retention(service, engine=resources.engine, retention_days=settings.decision_retention_days)
         on_termination(runtime.stop)
         show_no_dead_letters(service, [events_topic(settings.topic_prefix, service)])

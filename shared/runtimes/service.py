@@ -35,6 +35,7 @@ async def run_consumer(settings: Settings, service: Service[State], beside: Besi
             topics=intake_of(service, settings.topic_prefix).keys(),
             consumer_group=consumer_group,
             engine=resources.engine,
+            log_ends=resources.log_ends,
             batch_max_records=settings.batch_max_records,
         )
         pipeline = Pipeline(make_handler(settings, service, resources, consumer_group), resources.publisher, runtime.acknowledge)

@@ -19,7 +19,9 @@ async def run_stream_processor(settings: Settings, service: Service[State]) -> N
     consumer_group = f"{settings.topic_prefix}-{service.name}"
     async with open_resources(settings, service.name, consumer_group) as resources:
         await check_group(settings, resources.engine, consumer_group)
-        runtime = FaustRuntime(settings, topics=intake_of(service, settings.topic_prefix).keys(), consumer_group=consumer_group)
+        runtime = FaustRuntime(
+            settings, topics=intake_of(service, settings.topic_prefix).keys(), consumer_group=consumer_group, log_ends=resources.log_ends
+        )
         pipeline = Pipeline(make_handler(settings, service, resources, consumer_group), resources.publisher, runtime.acknowledge)
         on_termination(runtime.stop)
         resources.health.begin(runtime, pipeline)

@@ -43,6 +43,9 @@ async def test_a_partition_ends_after_its_last_record_and_at_nothing_when_none_i
         await admin.delete_records({TopicPartition(TOPIC, partition): RecordsToDelete(before_offset=2)})
         assert await ends.end_of(TOPIC, KEY) == (partition, 3)
         assert await ends.ends_of([TOPIC]) == {(TOPIC, partition): 3}
+        empty = TopicPartition(TOPIC, (partition + 1) % PARTITIONS)
+        assert await ends.next_offsets([TopicPartition(TOPIC, partition), empty]) == {TopicPartition(TOPIC, partition): 3, empty: 0}
+        assert await ends.next_offsets([]) == {}
         # As retention does: what is gone cannot be read, so nobody can wait for it.
         await admin.delete_records({TopicPartition(TOPIC, partition): RecordsToDelete(before_offset=3)})
         assert await ends.end_of(TOPIC, KEY) == (partition, 0)
