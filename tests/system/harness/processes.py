@@ -19,8 +19,6 @@ class Process:
     def __init__(self, name: str, arguments: list[str], environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
         self.log_path = folder / f"{name}.log"
-        # Whoever looks before the process has written anything finds it empty.
-        self.log_path.touch()
         self._child = self._start(arguments, environment, folder / f"{name}.pid")
 
     def _start(self, arguments: list[str], environment: Mapping[str, str], record: Path) -> Child | WarmChild:
