@@ -35,7 +35,8 @@ class Audit:
                 (history.topics.event_dead_letters, dead_letters.take_of_event),
                 (history.topics.notifications, notifications.take),
             ):
-                self._intakes[topic].append((intake, history))
+                if topic is not None:
+                    self._intakes[topic].append((intake, history))
 
     @property
     def topics(self) -> list[str]:
@@ -54,7 +55,8 @@ class Audit:
         for name, history in self._histories.items():
             heard = {other.topics.events for other_name, other in self._histories.items() if other_name in history.words.hears}
             groups[name] = {history.topics.commands} | heard
-            groups[f"{name}-processor"] = {history.topics.events}
+            if history.words.has_processor:
+                groups[f"{name}-processor"] = {history.topics.events}
         return groups
 
     def take(self, record: Record) -> None:

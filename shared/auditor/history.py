@@ -30,7 +30,7 @@ class History:
         self.scope = scope
         self.findings = findings
         self.others = others
-        self.topics = Topics.of(scope.prefix, words.name)
+        self.topics = Topics.of(scope.prefix, words.name, are_events_read=words.has_processor)
         self.commands: defaultdict[int, dict[int, Command]] = defaultdict(dict)
         """Partition → offset → command."""
         self.events: dict[str, Event] = {}
@@ -93,9 +93,28 @@ class History:
         for event in self.events.values():
             if event.entity_id is not None and self.words.change(event) is not None:
                 entities.setdefault((event.entity, event.entity_id), []).append(event)
-        for events in entities.values():
-            events.sort(key=lambda event: (event.version, event.position))
+        repeatable = {type_ for type_, words in self.words.events.items() if words.says_again is not None}
+        for entity, events in entities.items():
+            events.sort(key=lambda event: (event.version, event.type in repeatable, event.position))
+            if repeatable:
+                entities[entity] = self._without_repetitions(events)
         return entities
+
+    def _without_repetitions(self, events: list[Event]) -> list[Event]:
+        """Those that changed something, of an entity's events by version."""
+        changes = events[:1]
+        for event in events[1:]:
+            says_again = self.words.events[event.type].says_again
+            if says_again is None or event.version != changes[-1].version or not says_again(changes[-1], event):
+                changes.append(event)
+        return changes
+
+    def is_change(self, event: Event) -> bool:
+        """Whether the event raised the version of its entity."""
+        words = self.words.events.get(event.type)
+        if words is None or words.change is None or event.entity_id is None:
+            return False
+        return words.says_again is None or event in self.entities[event.entity, event.entity_id]
 
     def entities_of(self, kind: str) -> Iterable[tuple[str, list[Event]]]:
         """The ids of a kind of entity, with the events that changed each, by version."""
@@ -155,8 +174,9 @@ class History:
 
     def of_dead_letter(self, letter: DeadLetter) -> RecordReference:
         """The dead letter as a proof."""
-        topic = self.topics.dead_letters if letter.id in self.dead_letters else self.topics.event_dead_letters
-        return RecordReference(topic, letter.partition, letter.offset, None, letter.id)
+        is_of_event = letter.id not in self.dead_letters and self.topics.event_dead_letters is not None
+        topic = self.topics.event_dead_letters if is_of_event else self.topics.dead_letters
+        return RecordReference(topic or "", letter.partition, letter.offset, None, letter.id)
 
     def of_notification(self, notification: Notification) -> RecordReference:
         """The notification request as a proof."""

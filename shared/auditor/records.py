@@ -39,21 +39,22 @@ class Topics:
     events: str
     dead_letters: str
     """Of its commands."""
-    event_dead_letters: str
-    """Of its events: what those who read them set aside."""
+    event_dead_letters: str | None
+    """Of its events: what those who read them set aside; None: nobody reads them."""
     notifications: str
     """The requests of all services."""
 
     @classmethod
-    def of(cls, prefix: str, service: str) -> "Topics":
+    def of(cls, prefix: str, service: str, *, are_events_read: bool = True) -> "Topics":
         """The topics of a service in the mesh with this prefix."""
         commands, events = f"{prefix}.{service}.commands.v1", f"{prefix}.{service}.events.v1"
-        return cls(commands, events, f"{commands}.dlq", f"{events}.dlq", f"{prefix}.notify.commands.v1")
+        return cls(commands, events, f"{commands}.dlq", f"{events}.dlq" if are_events_read else None, f"{prefix}.notify.commands.v1")
 
     @property
     def all(self) -> tuple[str, ...]:
         """The service's own topics: effects before their causes."""
-        return (self.event_dead_letters, self.dead_letters, self.events, self.commands)
+        own = (self.dead_letters, self.events, self.commands)
+        return own if self.event_dead_letters is None else (self.event_dead_letters, *own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

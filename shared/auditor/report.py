@@ -40,7 +40,7 @@ class ViolationKind(StrEnum):
     WRONG_SETTLEMENT = "wrong_settlement"
     #: A session that is over was never settled.
     NOT_SETTLED = "not_settled"
-    #: A warning that comes once came again.
+    #: A warning that comes once came again, or a notification came to two ends on one channel.
     TOLD_TWICE = "told_twice"
 
     #: A readable command that its consumer committed has no outcome.
@@ -109,6 +109,8 @@ class ViolationKind(StrEnum):
     OUT_OF_LOG_ORDER = "out_of_log_order"
     #: A refusal names something that did not stand in the way.
     UNFOUNDED_REFUSAL = "unfounded_refusal"
+    #: A notification was suppressed for a reason that the topics do not bear out.
+    UNFOUNDED_SUPPRESSION = "unfounded_suppression"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from shared.auditor import billing, booking, calls
+from shared.auditor import billing, booking, calls, notify
 from shared.auditor.checks import Check
 from shared.auditor.words import ServiceWords
 
@@ -15,6 +15,7 @@ class AuditedService(NamedTuple):
 
 
 _ALL: Final = (
+    AuditedService(notify.WORDS, notify.CHECKS),
     AuditedService(billing.WORDS, billing.CHECKS),
     AuditedService(calls.WORDS, calls.CHECKS),
     AuditedService(booking.WORDS, booking.CHECKS),

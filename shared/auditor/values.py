@@ -69,6 +69,19 @@ def inside(fields: Fields, field: str) -> Fields:
     return found
 
 
+def objects(fields: Fields, field: str) -> list[Fields]:
+    """A list of objects.
+
+    Raises:
+        MalformedError: it is none.
+    """
+    found = fields.get(field)
+    if not isinstance(found, list) or not all(isinstance(element, dict) for element in found):
+        message = f"{field} is no list of objects"
+        raise MalformedError(message)
+    return found
+
+
 def instant(fields: Fields, field: str) -> int:
     """A time in UTC, in microseconds since the epoch.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from shared.auditor.facts import Event
-from shared.auditor.values import Fields
+from shared.auditor.values import Fields, name
 
 SEND_NOTIFICATION: Final = "notify.notification.send.v1"
 IDEMPOTENCY_CONFLICT: Final = "idempotency_conflict"
@@ -65,6 +65,8 @@ class EventWords:
 
     change: Change | None = None
     """None: it repeats the version."""
+    says_again: Callable[[Event, Event], bool] | None = None
+    """Of one that comes again, with the version that is there, when nothing is different: whether it is so after an event before it."""
     repeats_in: frozenset[str] | None = None
     """Of one that changes nothing: the statuses in which it may come; None: any."""
     notices: tuple[Notice, ...] = ()
@@ -82,6 +84,8 @@ class EntityWords:
     """The field that the key of its commands and events must equal."""
     ids: tuple[str, ...] = ()
     """Further fields that every event of it, a refusal apart, must have as ids."""
+    status_of: Callable[[Fields], str | None] = lambda fields: name(fields.get("status"))
+    """Where it stands."""
     deadline_field: str | None = None
     """The field of the time until which something must happen to it."""
     deadline_in: frozenset[str] | None = None
@@ -106,6 +110,8 @@ class ServiceWords:
     """By type; refusals apart, of which every entity has its own."""
     hears: frozenset[str] = frozenset()
     """The services whose events it decides on."""
+    has_processor: bool = True
+    """Whether a processor reads its events: sweeps and notices."""
     is_ordered_by_patient: bool = False
     """Whether what is decided depends on all that is a patient's, whatever the key."""
     rules_with_422: frozenset[str] = frozenset()

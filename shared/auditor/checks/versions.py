@@ -14,7 +14,7 @@ def check(history: History) -> None:
         _judge_sequence(history, entity, changes)
     for event in history.events.values():
         is_versioned = history.words.entities[event.entity].is_versioned
-        if event.entity_id is not None and is_versioned and history.words.change(event) is None:
+        if event.entity_id is not None and is_versioned and not history.is_change(event):
             _judge_repetition(history, (event.entity, event.entity_id), event)
 
 

@@ -137,7 +137,7 @@ def _event(words: ServiceWords, entity: EntityWords, record: Record, value: Fiel
         doctor_id=name(value.get("doctor_id")),
         patient_id=name(value.get("patient_id")),
         time_us=instant(value, "time"),
-        status=name(value.get("status")),
+        status=None if is_refusal else entity.status_of(value),
         deadline_us=None if is_refusal else _deadline(entity, value),
         version=number(value, "version"),
         decision_topic=intern(text_in(decision, "topic")),

@@ -63,6 +63,11 @@ class Notify:
         """What it has published."""
         return await self.mesh.read_events()
 
+    async def is_clean(self) -> None:
+        """Fail unless the auditor finds nothing, once all requests are decided."""
+        await self.mesh.decided()
+        await self.mesh.is_clean()
+
 
 @pytest.fixture
 def notify(mesh: Mesh, mail: MailServer) -> Notify:

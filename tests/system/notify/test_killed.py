@@ -41,6 +41,7 @@ async def test_a_kill_between_sending_and_noting_leads_to_a_second_mail_with_the
     events = await notify.events()
     assert events.differing() == []
     assert await notify.mesh.query("SELECT 1 FROM deliveries WHERE due_at IS NOT NULL") == []
+    await notify.is_clean()
 
 
 async def test_workers_that_are_killed_at_random_leave_nobody_untold_and_every_inbox_right(notify: Notify, mail: MailServer) -> None:
@@ -66,3 +67,4 @@ async def test_workers_that_are_killed_at_random_leave_nobody_untold_and_every_i
     assert inboxes == dict.fromkeys(recipients(), EACH), "each is in the inbox once"
     assert set((await notify.ends("in_app")).values()) == {("sent", None)}
     assert (await notify.events()).differing() == []
+    await notify.is_clean()

@@ -100,6 +100,7 @@ async def test_a_stranger_has_somebody_told_and_reads_what_became_of_it(notify: 
     assert (wrong["type"], wrong["status_code"], wrong["reason"]) == ("notify.notification.rejected.v1", 422, "invalid_data")
     again = await stranger.await_event(command_id=stranger.send("notify.notification.send.v1", **request("n-1")))
     assert (again["status_code"], again["reason"], again["version"]) == (409, "notification_exists", 3)
+    await notify.is_clean()
 
 
 async def test_a_stranger_says_how_somebody_wants_to_be_told(notify: Notify, stranger: Stranger, mail: MailServer) -> None:
@@ -119,3 +120,4 @@ async def test_a_stranger_says_how_somebody_wants_to_be_told(notify: Notify, str
     others = stranger.send("notify.preferences.set.v1", recipient_id="pt-1", channels=channels, actor={"role": "patient", "id": "pt-9"})
     assert (await stranger.await_event(command_id=others))["status_code"] == 403
     assert mail.received == []
+    await notify.is_clean()

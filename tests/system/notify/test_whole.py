@@ -37,6 +37,7 @@ async def test_what_happens_to_an_appointment_is_told_once(notify: Notify, mail:
     assert read["unread"] == 0
     assert len(await notify.ends("in_app")) == 4
     assert len((await notify.events()).of_type("read")) == 3
+    await notify.is_clean()
 
 
 async def test_what_became_untrue_while_notify_was_down_is_not_told(notify: Notify, mail: MailServer) -> None:
@@ -62,3 +63,4 @@ async def test_what_became_untrue_while_notify_was_down_is_not_told(notify: Noti
     assert subjects == {"Cancelled": APPOINTMENTS}
     suppressed = Counter(event["template"] for event in (await notify.events()).of_type("suppressed") if event["channel"] != "in_app")
     assert suppressed == dict.fromkeys(("appointment_requested", "appointment_booked", "appointment_confirmed"), APPOINTMENTS)
+    await notify.is_clean()

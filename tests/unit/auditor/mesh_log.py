@@ -8,9 +8,10 @@ import orjson
 
 from shared.auditor import SERVICE_NAMES, Record, Report, Scope, Topics, ViolationKind, audit_records
 from shared.auditor.partitioning import partition_of
+from shared.auditor.services import SERVICES
 
 PARTITIONS = 8
-TOPICS = {service: Topics.of("telemed", service) for service in SERVICE_NAMES}
+TOPICS = {name: Topics.of("telemed", name, are_events_read=service.words.has_processor) for name, service in SERVICES.items()}
 #: When every story begins.
 MORNING = datetime(2030, 1, 7, 8, 0, tzinfo=UTC)
 
@@ -143,7 +144,9 @@ class MeshLog:
         service, entity, _, _ = type_.split(".")
         body = {"command": type_, "status_code": status_code, "reason": reason, "message": "No.", "version": version}
         key = (command.key or b"").decode()
-        subject = fields.get({"text_session": "session_id", "session_unit": "deduction_id"}.get(entity, f"{entity}_id"))
+        subject = fields.get(
+            {"text_session": "session_id", "session_unit": "deduction_id", "preferences": "recipient_id"}.get(entity, f"{entity}_id")
+        )
         return self.event_of(f"{service}.{entity}.rejected.v1", command, {"doctor_id": key, **fields, **body}, subject=subject, key=key)
 
     def notify(self, event: Record, recipient_id: str, template: str, priority: str = "normal") -> Record:

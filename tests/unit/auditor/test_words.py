@@ -5,6 +5,8 @@ from typing import get_args
 
 import pytest
 
+from services.notify.domain.stale import TRUE_WHILE as NOTIFYS_OWN
+from shared.auditor.notify.words import TRUE_WHILE
 from shared.auditor.services import SERVICES
 from shared.auditor.words import ServiceWords
 from shared.messages.fields import EventData, type_of
@@ -66,6 +68,11 @@ def test_what_people_are_told_is_what_notify_knows() -> None:
     notices = [notice for service in SERVICES.values() for words in service.words.events.values() for notice in words.notices]
     assert {notice.template for notice in notices} <= set(Template)
     assert {notice.priority for notice in notices} <= set(Priority)
+
+
+def test_what_makes_a_notification_untrue_is_what_notify_knows() -> None:
+    known = {template: (true_while.entity, true_while.statuses) for template, true_while in TRUE_WHILE.items()}
+    assert known == {template: (true_while.kind, true_while.statuses) for template, true_while in NOTIFYS_OWN.items()}
 
 
 def test_who_hears_another_stands_before_it() -> None:
