@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.billing.domain.session import SessionNews
 from shared.codec.record import StoredRecord
 from shared.messages.calls import CallEventType, TextSessionEventType
 from shared.messages.fields import Modality, Role
@@ -125,6 +126,38 @@ async def test_everything_in_one_batch(worker: Worker, log: Log, books: Books) -
     # The imported one is the older: it pays for the first three, and takes what was left of it, and what came back, with it.
     assert await books.remaining() == {"text": 1}
     assert await books.earned() == {"MWK": 800_000}
+
+
+_CALL = [
+    call_news(CallEventType.STARTED, 1),
+    call_news(CallEventType.CONNECTED, 2, connected_at=NOW),
+    call_news(CallEventType.RECONNECTING, 3, connected_at=NOW, disconnected_at=NOW + minutes(3)),
+    call_news(CallEventType.RECONNECTED, 4, connected_at=NOW),
+    call_news(CallEventType.ENDED, 5, connected_at=NOW, ended_at=NOW + minutes(25), ended_by=Role.PATIENT),
+]
+_TEXT_SESSION = [
+    text_news(TextSessionEventType.STARTED, 1),
+    text_news(TextSessionEventType.ACTIVATED, 3, activated_at=NOW),
+    text_news(TextSessionEventType.ENDED, 4, activated_at=NOW, ended_at=NOW + minutes(25), ended_by=Role.DOCTOR),
+]
+
+
+@pytest.mark.parametrize("told, modality", [(_CALL, Modality.VOICE), (_TEXT_SESSION, Modality.TEXT)])
+async def test_each_event_of_calls_comes_three_times_and_each_unit_is_charged_once(
+    make_worker: MakeWorker, log: Log, books: Books, told: list[SessionNews], modality: Modality
+) -> None:
+    *going_on, ended = told
+    worker = make_worker()
+    await worker.handle(log.append(example_activation(units={str(modality): 9})))
+    for news in going_on:
+        assert await worker.handle(log.tell(news), log.tell(news)) == []
+    assert await worker.outcomes(log.append(example_deduct(modality=modality), at=NOW + PERIOD)) == ["deducted"]
+    assert await worker.outcomes(log.tell(ended), log.tell(ended)) == ["deducted", "deducted", "settled"]
+    # The third copies come when all is over, the last first, to somebody who has seen none of it.
+    assert await make_worker().handle(*map(log.tell, reversed(told))) == []
+    assert await books.remaining() == {str(modality): 6}
+    assert await books.earned() == {"MWK": 1_200_000}
+    assert [kind for kind, *_ in await books.entries()] == ["granted", "deducted", "deducted", "deducted"]
 
 
 async def test_the_same_one_by_one_on_other_workers(make_worker: MakeWorker, log: Log, books: Books) -> None:
