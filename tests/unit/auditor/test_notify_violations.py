@@ -195,6 +195,12 @@ def test_it_was_read_and_its_version_stayed(log: NotifyLog) -> None:
     expect(log, K.VERSION_TAKEN_TWICE, proof=log.read(told))
 
 
+def test_it_was_read_and_nothing_says_so(log: NotifyLog) -> None:
+    told = log.send()
+    told.version -= 1
+    expect(log, K.VERSION_TAKEN_TWICE, proof=log.spoil(log.read(told), read_at=None))
+
+
 def test_it_was_read_at_another_time_than_it_says(log: NotifyLog) -> None:
     told = log.send()
     expect(log, K.ILLEGAL_TRANSITION, proof=log.spoil(log.read(told), read_at=iso(told.accepted_at)))
@@ -276,3 +282,6 @@ def test_a_delivery_was_suppressed_without_a_reason(log: NotifyLog) -> None:
     log.prefer("pat-b", without=("email",))
     told = log.send()
     expect(log, K.UNFOUNDED_SUPPRESSION, proof=log.end(told, "email", "suppressed", reason="opted_out"))
+    # Later events repeat what became of it.
+    log.read(told)
+    assert log.audit().totals == {K.UNFOUNDED_SUPPRESSION: 1}
