@@ -102,21 +102,22 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[Connection]:
 
     Pool, tables, statements and types stay SQLAlchemy's; only what runs for every batch goes around its execution.
     """
-    async with engine.connect() as pooled:
-        driver = (await pooled.get_raw_connection()).driver_connection
-        assert isinstance(driver, asyncpg.Connection)
-        try:
-            # Lock first, then read: each statement must see what the last holder of the lock wrote, whatever a server's default is.
-            async with driver.transaction(isolation="read_committed"):
-                yield driver
-        except asyncpg.InternalClientError:
-            # The server ended it at a moment at which the driver does not understand that: it would fail for ever.
-            await pooled.invalidate()
-            raise
-        finally:
-            if driver.is_closed():
-                # The pool learns of a lost connection from its own errors only.
-                await pooled.invalidate()
+    pooled = await engine.raw_connection()
+    driver = pooled.driver_connection
+    assert isinstance(driver, asyncpg.Connection)
+    try:
+        # Lock first, then read: each statement must see what the last holder of the lock wrote, whatever a server's default is.
+        async with driver.transaction(isolation="read_committed"):
+            yield driver
+    except asyncpg.InternalClientError:
+        # The server ended it at a moment at which the driver does not understand that: it would fail for ever.
+        driver.terminate()
+        raise
+    finally:
+        if driver.is_closed():
+            # The pool learns of a lost connection from its own errors only.
+            pooled.invalidate()
+        pooled.close()
 
 
 @cache
