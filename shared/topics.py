@@ -1,15 +1,17 @@
 """The one list of topics, and how they are created."""
 
+import asyncio
+import time
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
 from aiokafka.partitioner import murmur2
 
 from shared.kafka_client import client_options
@@ -17,6 +19,8 @@ from shared.settings import Settings
 
 _WEEK: Final = timedelta(days=7)
 _MONTH: Final = timedelta(days=30)
+_LEADERS_SECONDS: Final = 30.0
+_LOOK_AGAIN_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,30 @@ async def create_topics(settings: Settings, topics: Sequence[Topic] = TOPICS) ->
                     for topic in missing
                 ],
             )
+        if missing:
+            await _until_led(admin, [topic.full_name(settings.topic_prefix) for topic in topics])
         return [topic.full_name(settings.topic_prefix) for topic in missing]
     finally:
         await admin.close()
+
+
+async def _until_led(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
+    """Return once the brokers show all partitions with their leaders.
+
+    They learn of a new topic a moment after it is created. A group whose leader looks in that moment finds no partitions
+    to give to its members, and does not look again before its metadata is out of date.
+
+    Raises:
+        KafkaTimeoutError: they do not show them.
+    """
+    deadline = time.monotonic() + _LEADERS_SECONDS
+    while dark := [topic["topic"] for topic in await admin.describe_topics(list(names)) if not _is_led(topic)]:
+        if time.monotonic() > deadline:
+            message = f"{', '.join(dark)}: created {_LEADERS_SECONDS:.0f} s ago, and still without leaders; look at the brokers' logs."
+            raise KafkaTimeoutError(message)
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _is_led(topic: dict[str, Any]) -> bool:
+    partitions = topic["partitions"]
+    return topic["error_code"] == 0 and bool(partitions) and all(entry["leader"] >= 0 and not entry["error_code"] for entry in partitions)

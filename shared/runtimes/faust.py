@@ -211,6 +211,7 @@ def _make_app(settings: Settings, consumer_group: str, folder: str) -> faust.App
         broker_session_timeout=_SESSION_TIMEOUT_SECONDS,
         broker_heartbeat_interval=_SESSION_TIMEOUT_SECONDS / 3,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=60_000,
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=True,

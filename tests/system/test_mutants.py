@@ -49,9 +49,10 @@ def twenty(number: int) -> range:
 
 
 async def test_offsets_committed_before_the_transaction_are_found_as_commands_without_an_outcome(mesh: Mesh) -> None:
-    mutant = mesh.consumer("session_timeout=3", "commit_before_transaction=3", CAREMESH_BATCH_MAX_RECORDS="20")
     async with mesh.python_producer() as producer:
+        # All lie there before anybody reads, so that its batches are full.
         await producer.publish([book("doctor", f"patient-{n}", slot(n), f"wish-{n}") for n in range(100)])
+        mutant = mesh.consumer("session_timeout=3", "commit_before_transaction=3", CAREMESH_BATCH_MAX_RECORDS="20")
         assert await mutant.ended() == -9
         report = await mesh.audit(producer.acknowledged)
         assert ViolationKind.MISSING_OUTCOME in report.kinds()
