@@ -17,8 +17,8 @@ setup: $(INSTALLED) ## install everything into .venv, and fetch and prepare what
 demo: setup ## run the mesh with live traffic, and the mission's tests against it
 	@$(BIN)/caremesh demo
 
-test: setup ## run every test, in two processes with servers of their own
-	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder
+test: setup ## run every test, in three processes with servers of their own
+	@$(BIN)/python -m pytest tests -n 3 --dist loadfile --no-loadscope-reorder
 
 bench: setup ## measure the mesh beside its baselines
 	@$(BIN)/python -m bench
