@@ -10,6 +10,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.codec.record import Record
 from shared.health import PartitionProgress
 from shared.metrics import MisroutedRecords
 from shared.path import decisions
@@ -20,8 +21,9 @@ from shared.path.log_ends import KafkaLogEnds
 from shared.path.pipeline import Pipeline
 from shared.runtimes.in_hand import InHand
 from shared.runtimes.lost_decisions import check_nothing_was_lost
+from shared.runtimes.read_ahead import ReadAhead
 
-_POLL_MILLISECONDS: Final = 500
+_POLL_SECONDS: Final = 0.5
 _COMMIT_INTERVAL_SECONDS: Final = 0.1
 _DRAIN_SECONDS: Final = 10.0
 _MAX_PARTITION_FETCH_BYTES: Final = 512 * 1024
@@ -49,7 +51,7 @@ class ConsumerRuntime:
         self._consumer_group = consumer_group
         self._engine = engine
         self._log_ends = log_ends
-        self._batch_max_records = batch_max_records
+        self._ahead: ReadAhead[Record] = ReadAhead(batch_max_records)
         self._session_timeout_seconds = session_timeout_seconds
         self._published: dict[TopicPartition, int] = {}
         self._in_hand = InHand()
@@ -113,26 +115,33 @@ class ConsumerRuntime:
         """
         self._consumer = await self._start(pipeline)
         committing = asyncio.create_task(self._commit_forever())
+        reading = asyncio.create_task(self._read_forever())
         publishing = asyncio.create_task(pipeline.run())
         try:
-            await self._poll_until_stopped(pipeline, publishing)
+            await self._decide_until_stopped(pipeline, (reading, publishing))
             await asyncio.wait([asyncio.create_task(pipeline.drained()), publishing], return_when=asyncio.FIRST_COMPLETED)
             if publishing.done():
                 publishing.result()
             await self._commit()
         finally:
-            committing.cancel()
-            publishing.cancel()
+            for task in (committing, reading, publishing):
+                task.cancel()
             await self._consumer.stop()
 
-    async def _poll_until_stopped(self, pipeline: Pipeline, publishing: "asyncio.Task[None]") -> None:
-        while not self._stopping.is_set():
-            if publishing.done():
-                publishing.result()
-            timeout_milliseconds = int(pipeline.pause_seconds * 1000) if pipeline.carries else _POLL_MILLISECONDS
-            polled = await self._consumer.getmany(timeout_ms=timeout_milliseconds, max_records=self._batch_max_records)
-            records = [record for partition_records in polled.values() for record in partition_records]
+    async def _read_forever(self) -> None:
+        while True:
+            room = await self._ahead.room()
+            polled = await self._consumer.getmany(timeout_ms=int(_POLL_SECONDS * 1000), max_records=room)
             self._in_hand.take_up(polled)
+            for records in polled.values():
+                self._ahead.put(records)
+
+    async def _decide_until_stopped(self, pipeline: Pipeline, beside: "Sequence[asyncio.Task[None]]") -> None:
+        while not self._stopping.is_set():
+            for task in beside:
+                if task.done():
+                    task.result()
+            records = await self._ahead.take(pipeline.pause_seconds if pipeline.carries else _POLL_SECONDS)
             self._misrouted.count(records)
             await self._check_new_partitions()
             if (records or pipeline.carries) and not self._unchecked:
@@ -196,6 +205,7 @@ class ConsumerRuntime:
 
     async def revoked(self, pipeline: Pipeline) -> None:
         """Finish what is in hand before others take the partitions; safe without, but it would be done twice."""
+        self._ahead.hold()
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 await pipeline.drained()
@@ -209,6 +219,7 @@ class ConsumerRuntime:
         # What was not committed when they were here before is behind by now; another member went on.
         self._published.clear()
         self._in_hand.clear()
+        self._ahead.clear()
 
     async def _check_new_partitions(self) -> None:
         """Check that the database knows all that the group has committed in Kafka.

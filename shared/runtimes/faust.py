@@ -26,6 +26,7 @@ from shared.metrics import MisroutedRecords
 from shared.path.decisions import Positions
 from shared.path.log_ends import KafkaLogEnds
 from shared.path.pipeline import Pipeline
+from shared.runtimes.read_ahead import ReadAhead
 from shared.settings import Settings
 
 _STOP_SECONDS: Final = 15.0
@@ -55,8 +56,7 @@ class FaustRuntime:
     def __init__(self, settings: Settings, *, topics: Collection[str], consumer_group: str, log_ends: KafkaLogEnds) -> None:
         """Make the app; nothing is connected yet."""
         self._log_ends = log_ends
-        self._batch_max_records = settings.batch_max_records
-        self._queue: asyncio.Queue[FaustRecord] = asyncio.Queue(maxsize=2 * settings.batch_max_records)
+        self._ahead: ReadAhead[FaustRecord] = ReadAhead(settings.batch_max_records)
         #: Not acknowledged yet, in the order of their offsets.
         self._in_hand: defaultdict[tuple[str, int], deque[FaustRecord]] = defaultdict(deque)
         self._stopping = asyncio.Event()
@@ -156,21 +156,12 @@ class FaustRuntime:
 
     async def _take(self, stream: Any) -> None:
         async for event in stream.noack().events():
-            await self._queue.put(_record(event))
-
-    async def _first(self, timeout_seconds: float | None) -> list[FaustRecord]:
-        """The next event, or none when none comes in time."""
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                return [await self._queue.get()]
-        except TimeoutError:
-            return []
+            await self._ahead.room()
+            self._ahead.put([_record(event)])
 
     async def _batch(self, pipeline: Pipeline) -> None:
         while True:
-            batch = await self._first(pipeline.pause_seconds if pipeline.carries else None)
-            while len(batch) < self._batch_max_records and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
+            batch = await self._ahead.take(pipeline.pause_seconds if pipeline.carries else None)
             for record in batch:
                 self._in_hand[record.topic, record.partition].append(record)
             self._misrouted.count(batch)
