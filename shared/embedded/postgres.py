@@ -27,7 +27,8 @@ unix_socket_directories = ''
 max_connections = 200
 # A batch takes a lock for each doctor, entity and patient that it touches.
 max_locks_per_transaction = 1024
-shared_buffers = '256MB'
+# Room for what is asked of five million appointments; no more of it is taken than is touched.
+shared_buffers = '512MB'
 max_wal_size = '2GB'
 # What is acknowledged is on the disk.
 fsync = on
