@@ -19,7 +19,7 @@ OF_PATIENT = {"appointments_of_a_patient", "appointments_proposed_to_a_patient"}
 STATEMENTS = {
     "parties": (load._PARTIES, BY_ID),
     "named": (load._BY_ID, BY_ID),
-    "look ahead": (load._LOOK_AHEAD, BY_ID | OF_DOCTOR | {"appointments_of_a_patient", "time_off_of_a_doctor"}),
+    "look ahead": (load._LOOK_AHEAD, BY_ID | OF_DOCTOR | OF_PATIENT | {"time_off_of_a_doctor"}),
     "in the way": (load._IN_THE_WAY, BY_ID | OF_DOCTOR | OF_PATIENT),
     "time off": (load._TIME_OFF, {"time_off_pkey", "time_off_of_a_doctor"}),
     "update": (record._UPDATE, BY_ID),

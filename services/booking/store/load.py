@@ -55,6 +55,8 @@ _ASKED_TYPES: Final = (
 _LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
 _PROPOSED_ENDS_AT: Final = "proposed_starts_at + (ends_at - starts_at)"
 _IS_OFF: Final = "doctor_id = asked.doctor AND status = 'blocked' AND ends_at > asked.starts_at AND starts_at < asked.ends_at"
+#: What the indexes of a party's open appointments are sorted by.
+_OPEN_SORTED_BY: Final = {"doctor": "doctor_id, starts_at", "patient": "patient_id, status, starts_at"}
 
 # Plans are made once, often while the tables are empty and every index looks as good as the next. The order in each subquery
 # ties it to the one index that stays right when they are full. Time off has but one index that can be asked for a doctor.
@@ -66,7 +68,7 @@ def _open_around(party: str) -> str:
         SELECT * FROM appointments
         WHERE {party}_id = asked.{party} AND {HOLDS_SLOT}
           AND starts_at > asked.starts_at - {_LONGEST} AND starts_at < asked.ends_at AND ends_at > asked.starts_at
-        ORDER BY {party}_id, starts_at OFFSET 0
+        ORDER BY {_OPEN_SORTED_BY[party]} OFFSET 0
     """
 
 
@@ -84,11 +86,10 @@ def _proposed_around(party: str) -> str:
 # how many of the patient's pending ones surely count; and the deadlines of those that expire while the batch's commands were
 # appended, for whether they count depends on the command. A doctor's open appointments never overlap each other, and neither do
 # the times proposed beside them: only the last that starts before the end of the time asked for can reach into it. A patient's
-# proposals are among the open ones that are counted: a proposal whose own start has passed holds nothing. Bookings that nothing
-# is in the way of, by patients far from their limit, give no row.
+# may, when one of them has lapsed. Bookings that nothing is in the way of, by patients far from their limit, give no row.
 _LOOK_AHEAD: Final = text(
     f"""
-    SELECT asked.place, doctor.in_the_way OR ahead.in_the_way, doctor.is_off, ahead.pending, ahead.deadlines
+    SELECT asked.place, found.in_the_way, found.is_off, waiting.pending, waiting.deadlines
     FROM unnest({_ASKED}) WITH ORDINALITY AS asked (id, doctor, patient, starts_at, ends_at, place)
     CROSS JOIN LATERAL (
         SELECT EXISTS (SELECT FROM appointments WHERE appointment_id = asked.id) OR coalesce(asked.starts_at < (
@@ -101,22 +102,19 @@ _LOOK_AHEAD: Final = text(
             WHERE doctor_id = asked.doctor AND proposed_starts_at < asked.ends_at
             ORDER BY doctor_id DESC, proposed_starts_at DESC
             LIMIT 1
-        ), false) AS in_the_way,
+        ), false) OR EXISTS ({_open_around("patient")}) OR EXISTS ({_proposed_around("patient")}) AS in_the_way,
         EXISTS (SELECT FROM time_off WHERE {_IS_OFF}) AS is_off
-    ) AS doctor
+    ) AS found
     CROSS JOIN LATERAL (
-        SELECT coalesce(bool_or(starts_at < asked.ends_at AND ends_at > asked.starts_at
-                             OR proposed_starts_at < asked.ends_at AND {_PROPOSED_ENDS_AT} > asked.starts_at), false) AS in_the_way,
-               count(*) FILTER (WHERE status = 'pending' AND expires_at > :last) AS pending,
-               array_agg(expires_at) FILTER (WHERE status = 'pending' AND expires_at BETWEEN :first AND :last) AS deadlines
+        SELECT count(*) FILTER (WHERE expires_at > :last) AS pending,
+               array_agg(expires_at) FILTER (WHERE expires_at BETWEEN :first AND :last) AS deadlines
         FROM (
-            SELECT * FROM appointments
-            WHERE patient_id = asked.patient AND {HOLDS_SLOT} AND starts_at > least(asked.starts_at, :first) - {_LONGEST}
-            ORDER BY patient_id, starts_at OFFSET 0
+            SELECT expires_at FROM appointments
+            WHERE patient_id = asked.patient AND status = 'pending'
+            ORDER BY patient_id, status, starts_at OFFSET 0
         ) AS of_patient
-    ) AS ahead
-    WHERE doctor.in_the_way OR doctor.is_off OR ahead.in_the_way
-       OR ahead.pending + coalesce(cardinality(ahead.deadlines), 0) >= :near_limit
+    ) AS waiting
+    WHERE found.in_the_way OR found.is_off OR waiting.pending + coalesce(cardinality(waiting.deadlines), 0) >= :near_limit
     """,
 ).bindparams(
     *_ASKED_TYPES,
