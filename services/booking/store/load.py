@@ -86,13 +86,14 @@ def _proposed_around(party: str) -> str:
 # how many of the patient's pending ones surely count; and the deadlines of those that expire while the batch's commands were
 # appended, for whether they count depends on the command. A doctor's open appointments never overlap each other, and neither do
 # the times proposed beside them: only the last that starts before the end of the time asked for can reach into it. A patient's
-# may, when one of them has lapsed. Bookings that nothing is in the way of, by patients far from their limit, give no row.
+# may, when one of them has lapsed. Bookings that nothing is in the way of, by patients far from their limit, give no row. An id is
+# not asked for by EXISTS: on an empty table PostgreSQL would plan to read all ids that there are, for each batch.
 _LOOK_AHEAD: Final = text(
     f"""
     SELECT asked.place, found.in_the_way, found.is_off, waiting.pending, waiting.deadlines
     FROM unnest({_ASKED}) WITH ORDINALITY AS asked (id, doctor, patient, starts_at, ends_at, place)
     CROSS JOIN LATERAL (
-        SELECT EXISTS (SELECT FROM appointments WHERE appointment_id = asked.id) OR coalesce(asked.starts_at < (
+        SELECT (SELECT true FROM appointments WHERE appointment_id = asked.id) IS NOT NULL OR coalesce(asked.starts_at < (
             SELECT ends_at FROM appointments
             WHERE doctor_id = asked.doctor AND {HOLDS_SLOT} AND starts_at < asked.ends_at
             ORDER BY doctor_id DESC, starts_at DESC
@@ -104,6 +105,7 @@ _LOOK_AHEAD: Final = text(
             LIMIT 1
         ), false) OR EXISTS ({_open_around("patient")}) OR EXISTS ({_proposed_around("patient")}) AS in_the_way,
         EXISTS (SELECT FROM time_off WHERE {_IS_OFF}) AS is_off
+        OFFSET 0
     ) AS found
     CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE expires_at > :last) AS pending,
