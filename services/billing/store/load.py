@@ -79,11 +79,12 @@ _DEDUCTION_COLUMNS: Final = (
     "amount_minor",
     "currency",
 )
+# Not by EXISTS: on an empty table PostgreSQL would plan to read all reversals that there are, for each batch.
 _DEDUCTIONS: Final = text(
     f"""
-    SELECT {", ".join(f"held.{name}" for name in _DEDUCTION_COLUMNS)}, EXISTS (
-        SELECT FROM ledger AS back WHERE back.deduction_id = held.deduction_id AND back.kind = 'reversed'
-    ) AS is_reversed
+    SELECT {", ".join(f"held.{name}" for name in _DEDUCTION_COLUMNS)}, (
+        SELECT true FROM ledger AS back WHERE back.deduction_id = held.deduction_id AND back.kind = 'reversed'
+    ) IS NOT NULL AS is_reversed
     FROM (
         SELECT * FROM ledger WHERE deduction_id = ANY (:ids) AND kind = 'deducted'
         UNION SELECT * FROM ledger WHERE session_id = ANY (:sessions) AND kind = 'deducted'

@@ -39,9 +39,7 @@ async def parties(connection: Connection, appointment_ids: Collection[str]) -> M
     return {appointment_id: Parties(doctor_id, patient_id) for appointment_id, doctor_id, patient_id in rows}
 
 
-_BY_ID: Final = text(
-    "SELECT held.* FROM unnest(:ids) AS named (id) JOIN appointments AS held ON held.appointment_id = named.id",
-).bindparams(bindparam("ids", type_=ARRAY(Text)))
+_BY_ID: Final = text("SELECT * FROM appointments WHERE appointment_id = ANY (:ids)").bindparams(bindparam("ids", type_=ARRAY(Text)))
 
 #: The times that a batch asks for, column by column.
 _ASKED: Final = "string_to_array(:ids, chr(10)), string_to_array(:doctors, chr(10)), string_to_array(:patients, chr(10)), :starts, :ends"
@@ -141,7 +139,7 @@ _IN_THE_WAY: Final = text(
 
 _TIME_OFF: Final = text(
     f"""
-    SELECT off.* FROM unnest(string_to_array(:named, chr(10))) AS named (id) JOIN time_off AS off ON off.time_off_id = named.id
+    SELECT * FROM time_off WHERE time_off_id = ANY (string_to_array(:named, chr(10)))
     UNION ALL
     SELECT off.*
     FROM unnest({_ASKED}) AS asked (id, doctor, patient, starts_at, ends_at)

@@ -16,7 +16,7 @@ SHOWN: Final = 100
 
 _LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
 _BY_ID: Final = text(
-    "SELECT held.* FROM unnest(string_to_array(:ids, chr(10))) AS named (id) JOIN appointments AS held ON held.appointment_id = named.id",
+    "SELECT * FROM appointments WHERE appointment_id = ANY (string_to_array(:ids, chr(10)))",
 ).bindparams(bindparam("ids", type_=Text))
 _HELD_BY_DOCTOR: Final = text(
     f"""
