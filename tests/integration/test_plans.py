@@ -22,7 +22,6 @@ OF_PATIENT = {"appointments_of_a_patient", "appointments_proposed_to_a_patient"}
 #: Statement → the indexes that it goes by, all of them.
 STATEMENTS = {
     "parties": (load._PARTIES, BY_ID),
-    "named": (load._BY_ID, BY_ID),
     "look ahead": (load._LOOK_AHEAD, BY_ID | OF_DOCTOR | OF_PATIENT | {"time_off_of_a_doctor"}),
     "in the way": (load._IN_THE_WAY, BY_ID | OF_DOCTOR | OF_PATIENT),
     "time off": (load._TIME_OFF, {"time_off_pkey", "time_off_of_a_doctor"}),
@@ -31,7 +30,7 @@ STATEMENTS = {
     "take out": (record._TAKE_OUT, BY_ID),
     "what waits": (due._FIND_WAITING, {"appointments_due"}),
     "who is to be warned": (due._FIND_UNWARNED, {"appointments_to_warn"}),
-    "shown": (show._BY_ID, BY_ID),
+    "named or shown": (show._BY_ID, BY_ID),
     "shown of a doctor": (show._HELD_BY_DOCTOR, {"appointments_hold_a_slot_once"}),
     "shown time off": (show._TIME_OFF_OF_DOCTOR, {"time_off_of_a_doctor"}),
 }

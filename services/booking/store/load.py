@@ -9,6 +9,7 @@ from sqlalchemy import Integer, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.booking.domain.appointment import LONGEST_APPOINTMENT, Appointment, Rules
+from services.booking.store import show
 from services.booking.store.rows import appointment_of, time_off_of
 from services.booking.store.tables import HOLDS_SLOT, TIME
 from services.booking.wire import entity_id_of
@@ -38,8 +39,6 @@ async def parties(connection: Connection, appointment_ids: Collection[str]) -> M
     rows = await fetch(connection, _PARTIES, {"ids": list(appointment_ids)})
     return {appointment_id: Parties(doctor_id, patient_id) for appointment_id, doctor_id, patient_id in rows}
 
-
-_BY_ID: Final = text("SELECT * FROM appointments WHERE appointment_id = ANY (:ids)").bindparams(bindparam("ids", type_=ARRAY(Text)))
 
 #: The times that a batch asks for, column by column.
 _ASKED: Final = "string_to_array(:ids, chr(10)), string_to_array(:doctors, chr(10)), string_to_array(:patients, chr(10)), :starts, :ends"
@@ -111,7 +110,7 @@ _LOOK_AHEAD: Final = text(
         FROM (
             SELECT expires_at FROM appointments
             WHERE patient_id = asked.patient AND status = 'pending'
-            ORDER BY patient_id, status, starts_at OFFSET 0
+            ORDER BY {_OPEN_SORTED_BY["patient"]} OFFSET 0
         ) AS of_patient
     ) AS waiting
     WHERE found.in_the_way OR found.is_off OR waiting.pending + coalesce(cardinality(waiting.deadlines), 0) >= :near_limit
@@ -225,8 +224,7 @@ def _asked(received: Received, command: BookAppointment | ImportAppointment, sta
 async def load(connection: Connection, batch: Sequence[Received], rules: Rules) -> Appointments:
     """What these commands need: what they name, and what could stand in the way of what they ask for."""
     needs = _Needs(batch)
-    rows = await fetch(connection, _BY_ID, {"ids": list(needs.named)}) if needs.named else []
-    loaded = [appointment_of(row) for row in rows]
+    loaded = await show.appointments(connection, needs.named) if needs.named else []
     others = needs.asked + needs.proposed(loaded)
     held, off, pending = await _look_ahead(connection, batch, needs, rules.max_pending_per_patient)
     if held or others:

@@ -1,4 +1,4 @@
-"""What stands now, for people and for the state topic: appointments, and what holds a doctor's time."""
+"""What stands now, for a batch, for people and for the state topic: appointments, and what holds a doctor's time."""
 
 from collections.abc import Collection
 from typing import Final
