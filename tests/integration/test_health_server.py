@@ -15,6 +15,7 @@ from shared.health_server import HealthServer
 from shared.path.errors import FatalError
 from shared.path.watchdog import Watchdog
 from shared.settings import Settings
+from tests.system.harness.waiting import until
 
 
 class Runtime:
@@ -93,9 +94,15 @@ async def test_it_sleeps_while_nobody_asks(server: HealthServer) -> None:
         status = Path(f"/proc/self/task/{thread.native_id}/status").read_text(encoding="ascii")
         return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 
-    # What followed the last answer may still be under way.
-    await asyncio.sleep(0.3)
+    seen = [-1]
+
+    def is_still() -> bool:
+        seen.append(waits())
+        return seen[-1] == seen[-2]
+
+    await until(is_still, "what followed the last answer is over", step=0.3)
     before = waits()
+    # To see that nothing happens takes a while in which nothing happens.
     await asyncio.sleep(1)
     assert waits() - before <= 1, "a server that looks ten times a second whether to stop wakes ten times"
 

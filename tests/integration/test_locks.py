@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import operator
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -21,13 +21,7 @@ from tests.examples import START, doctor, example_booking, example_cancel, examp
 from tests.integration.conftest import MakeWorker
 from tests.integration.races import meeting_before_they_write, race_for_one_slot
 from tests.integration.worker import Log, Worker, outcomes_of
-
-
-async def until(condition: Callable[[], Coroutine[Any, Any, object]]) -> None:
-    """Wait for something that the database shows."""
-    async with asyncio.timeout(20):
-        while not await condition():
-            await asyncio.sleep(0.01)
+from tests.system.harness.waiting import until
 
 
 @asynccontextmanager
@@ -99,7 +93,7 @@ async def test_what_waits_for_a_patient_is_decided_after_the_rest_and_its_doctor
     ]
     async with holding(database_url, "patient:busy") as holder:
         handling = asyncio.create_task(worker.outcomes(*batch))
-        await until(lambda: connection.fetchval("SELECT count(*) > 0 FROM decisions"))
+        await until(lambda: connection.fetchval("SELECT count(*) > 0 FROM decisions"), "the first is decided")
         decided = await connection.fetch('SELECT "offset" FROM decisions ORDER BY 1')
         assert [offset for (offset,) in decided] == [0, 4]
         assert await connection.fetchval("SELECT next_offset FROM positions") == 1
@@ -144,7 +138,10 @@ async def test_a_proposal_takes_its_patients_time_although_it_carries_no_patient
 async def test_a_doctor_who_is_being_decided_about_is_waited_for(worker: Worker, database_url: str, connection: Connection) -> None:
     async with holding(database_url, "doctor:doctor-1") as holder:
         handling = asyncio.create_task(worker.outcomes(Log().append(example_booking())))
-        await until(lambda: connection.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+        await until(
+            lambda: connection.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"),
+            "a lock is waited for",
+        )
         assert await connection.fetchval("SELECT count(*) FROM decisions") == 0
         holder.terminate()
     assert await handling == ["booked"]
