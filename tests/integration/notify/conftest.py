@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notify.app import notify
+from services.notify import app
 from shared.database import create_engine
 from shared.path.handler import Handler
 from shared.path.hearing import Hearing
@@ -15,7 +15,9 @@ from shared.path.intake import heard_topics, intake_of
 from shared.path.transaction import Transactions
 from shared.path.watchdog import Watchdog
 from shared.settings import Settings
+from tests.integration.notify.delivering import Notify
 from tests.integration.worker import Worker
+from tests.mail_server import MailServer, mail_server
 
 
 class NothingToHear:
@@ -50,7 +52,7 @@ def make_worker(notify_settings: Settings, engine: AsyncEngine, rescuer: AsyncEn
     """Makes workers of one consumer group."""
 
     def make() -> Worker:
-        service = notify(notify_settings)
+        service = app.notify(notify_settings)
         hearing = Hearing(heard_topics(service, "test"), NothingToHear())
         transactions = Transactions(
             service, engine=engine, rescuer=rescuer, topic_prefix="test", consumer_group="test-notify", hearing=hearing
@@ -75,3 +77,16 @@ async def connection(database_url: str) -> AsyncIterator[Any]:
     connection = await asyncpg.connect(database_url, server_settings={"search_path": "notify"})
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def notify(worker: Worker, engine: AsyncEngine, connection: Any) -> Notify:
+    """Notify as one process."""
+    return Notify(worker, engine, connection)
+
+
+@pytest.fixture
+async def mail() -> AsyncIterator[MailServer]:
+    """A real mail server."""
+    async with mail_server() as server:
+        yield server
