@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import structlog
@@ -21,12 +22,12 @@ from shared.path.log_ends import KafkaLogEnds
 from shared.path.pipeline import Pipeline
 from shared.runtimes.in_hand import InHand
 from shared.runtimes.lost_decisions import check_nothing_was_lost
-from shared.runtimes.read_ahead import ReadAhead
 
 _POLL_SECONDS: Final = 0.5
 _COMMIT_INTERVAL_SECONDS: Final = 0.1
 _DRAIN_SECONDS: Final = 10.0
 _MAX_PARTITION_FETCH_BYTES: Final = 512 * 1024
+_MAX_POLL_INTERVAL_MILLISECONDS: Final = 24 * 60 * 60 * 1000
 
 _log = structlog.get_logger()
 
@@ -51,7 +52,7 @@ class ConsumerRuntime:
         self._consumer_group = consumer_group
         self._engine = engine
         self._log_ends = log_ends
-        self._ahead: ReadAhead[Record] = ReadAhead(batch_max_records)
+        self._batch_max_records = batch_max_records
         self._session_timeout_seconds = session_timeout_seconds
         self._published: dict[TopicPartition, int] = {}
         self._in_hand = InHand()
@@ -115,39 +116,41 @@ class ConsumerRuntime:
         """
         self._consumer = await self._start(pipeline)
         committing = asyncio.create_task(self._commit_forever())
-        reading = asyncio.create_task(self._read_forever())
         publishing = asyncio.create_task(pipeline.run())
         try:
-            await self._decide_until_stopped(pipeline, (reading, publishing))
+            await self._decide_until_stopped(pipeline, publishing)
             await asyncio.wait([asyncio.create_task(pipeline.drained()), publishing], return_when=asyncio.FIRST_COMPLETED)
             if publishing.done():
                 publishing.result()
             await self._commit()
         finally:
-            for task in (committing, reading, publishing):
+            for task in (committing, publishing):
                 task.cancel()
             await self._consumer.stop()
 
-    async def _read_forever(self) -> None:
-        while True:
-            room = await self._ahead.room()
-            polled = await self._consumer.getmany(timeout_ms=int(_POLL_SECONDS * 1000), max_records=room)
-            self._in_hand.take_up(polled)
-            for records in polled.values():
-                self._ahead.put(records)
-
-    async def _decide_until_stopped(self, pipeline: Pipeline, beside: "Sequence[asyncio.Task[None]]") -> None:
+    async def _decide_until_stopped(self, pipeline: Pipeline, publishing: "asyncio.Task[None]") -> None:
         while not self._stopping.is_set():
-            for task in beside:
-                if task.done():
-                    task.result()
-            records = await self._ahead.take(pipeline.pause_seconds if pipeline.carries else _POLL_SECONDS)
+            if publishing.done():
+                publishing.result()
+            records = await self._poll(pipeline.pause_seconds if pipeline.carries else _POLL_SECONDS)
             self._misrouted.count(records)
             await self._check_new_partitions()
             if (records or pipeline.carries) and not self._unchecked:
                 await pipeline.submit(records)
         if pipeline.carries:
             await pipeline.submit([])
+
+    async def _poll(self, timeout_seconds: float) -> list[Record]:
+        """The next batch, as large as it is by now; nothing when nothing comes in time."""
+        self._consumer.resume(*self._consumer.paused())
+        polled = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=self._batch_max_records)
+        self._in_hand.take_up(polled)
+        batch: list[Record] = list(chain.from_iterable(polled.values()))
+        if 0 < len(batch) < self._batch_max_records:
+            # These were all. A consumer asks on by itself, and whoever asks while a batch is being decided gets every record with an answer
+            # of its own, at a tenth of the machine's time, or leaves what comes right after the answer to the batch after the next.
+            self._consumer.pause(*self._consumer.assignment())
+        return batch
 
     async def _start(self, pipeline: Pipeline) -> Any:
         backoff = Backoff()
@@ -162,7 +165,8 @@ class ConsumerRuntime:
                 max_partition_fetch_bytes=_MAX_PARTITION_FETCH_BYTES,
                 session_timeout_ms=int(self._session_timeout_seconds * 1000),
                 heartbeat_interval_ms=int(self._session_timeout_seconds * 1000 / 3),
-                max_poll_interval_ms=300_000,
+                # Our own watchdog ends a process that hangs; one that waits for its database keeps its place in the group.
+                max_poll_interval_ms=_MAX_POLL_INTERVAL_MILLISECONDS,
                 metadata_max_age_ms=60_000,
             )
             consumer.subscribe(list(self._topics), listener=_Listener(self, pipeline))
@@ -205,7 +209,6 @@ class ConsumerRuntime:
 
     async def revoked(self, pipeline: Pipeline) -> None:
         """Finish what is in hand before others take the partitions; safe without, but it would be done twice."""
-        self._ahead.hold()
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 await pipeline.drained()
@@ -219,7 +222,6 @@ class ConsumerRuntime:
         # What was not committed when they were here before is behind by now; another member went on.
         self._published.clear()
         self._in_hand.clear()
-        self._ahead.clear()
 
     async def _check_new_partitions(self) -> None:
         """Check that the database knows all that the group has committed in Kafka.

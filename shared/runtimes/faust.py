@@ -11,7 +11,7 @@ import tempfile
 from collections import defaultdict, deque
 from collections.abc import Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import faust
 import structlog
@@ -26,12 +26,13 @@ from shared.metrics import MisroutedRecords
 from shared.path.decisions import Positions
 from shared.path.log_ends import KafkaLogEnds
 from shared.path.pipeline import Pipeline
-from shared.runtimes.read_ahead import ReadAhead
 from shared.settings import Settings
 
 _STOP_SECONDS: Final = 15.0
 #: Others take over from a processor that was killed after so long; Faust's own default is a minute.
 _SESSION_TIMEOUT_SECONDS: Final = 10.0
+
+Waiting = TypeVar("Waiting")
 
 _log = structlog.get_logger()
 
@@ -56,7 +57,9 @@ class FaustRuntime:
     def __init__(self, settings: Settings, *, topics: Collection[str], consumer_group: str, log_ends: KafkaLogEnds) -> None:
         """Make the app; nothing is connected yet."""
         self._log_ends = log_ends
-        self._ahead: ReadAhead[FaustRecord] = ReadAhead(settings.batch_max_records)
+        self._batch_max_records = settings.batch_max_records
+        #: Not in a batch yet: one batch is being decided, so two may wait.
+        self._waiting: asyncio.Queue[FaustRecord] = asyncio.Queue(2 * settings.batch_max_records)
         #: Not acknowledged yet, in the order of their offsets.
         self._in_hand: defaultdict[tuple[str, int], deque[FaustRecord]] = defaultdict(deque)
         self._stopping = asyncio.Event()
@@ -156,16 +159,33 @@ class FaustRuntime:
 
     async def _take(self, stream: Any) -> None:
         async for event in stream.noack().events():
-            await self._ahead.room()
-            self._ahead.put([_record(event)])
+            await self._waiting.put(_record(event))
 
     async def _batch(self, pipeline: Pipeline) -> None:
         while True:
-            batch = await self._ahead.take(pipeline.pause_seconds if pipeline.carries else None)
+            batch = await next_batch(self._waiting, self._batch_max_records, pipeline.pause_seconds if pipeline.carries else None)
             for record in batch:
                 self._in_hand[record.topic, record.partition].append(record)
             self._misrouted.count(batch)
             await pipeline.submit(batch)
+
+
+async def next_batch(waiting: asyncio.Queue[Waiting], at_most: int, timeout_seconds: float | None) -> list[Waiting]:
+    """The next batch, as large as it is by now; nothing when nothing comes in time.
+
+    Args:
+        waiting: whence to take it.
+        at_most: how many to take.
+        timeout_seconds: how long to wait for the first; ``None``: for as long as it takes.
+    """
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            batch = [await waiting.get()]
+    except TimeoutError:
+        return []
+    while len(batch) < at_most and not waiting.empty():
+        batch.append(waiting.get_nowait())
+    return batch
 
 
 def _record(event: EventT[Any]) -> FaustRecord:
