@@ -5,8 +5,8 @@ then the shared ones, each sorted. So no two batches wait for each other in a ci
 """
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -24,6 +24,7 @@ from shared.path.errors import DATABASE_ERRORS
 PATIENCE_SECONDS: Final = 5.0
 #: A transaction that holds our lock for longer than this, and waits for no lock itself, belongs to a stopped process.
 STUCK_AFTER_SECONDS: Final = 10.0
+_LOOK_AGAIN_SECONDS: Final = 1.0
 
 _log = structlog.get_logger()
 
@@ -78,18 +79,31 @@ async def acquire(
     Returns:
         The database's clock, read after all locks were taken, and the keys of the tried locks that somebody else holds.
     """
-    acquiring = asyncio.ensure_future(fetch(connection, _ACQUIRE, {"wait_for": wait_for, "try_for": try_for}))
-    try:
-        waiter: int | None = None
-        while not (await asyncio.wait([acquiring], timeout=PATIENCE_SECONDS if waiter is None else 1.0))[0]:
-            waiter = waiter or connection.get_server_pid()
-            with suppress(*DATABASE_ERRORS):
-                await _end_stuck_holders(rescuer, waiter)
-        [(clock, busy)] = await acquiring
-    finally:
-        if not acquiring.done():
-            acquiring.cancel()
+    with _ending_stuck_holders(rescuer, connection.get_server_pid()):
+        [(clock, busy)] = await fetch(connection, _ACQUIRE, {"wait_for": wait_for, "try_for": try_for})
     return clock, frozenset(busy)
+
+
+@contextmanager
+def _ending_stuck_holders(rescuer: AsyncEngine, waiter: int) -> Iterator[None]:
+    """Look for those who keep locks from the waiter, if the block takes long."""
+    looking: list[asyncio.Task[None]] = []
+    timer = asyncio.get_running_loop().call_later(
+        PATIENCE_SECONDS, lambda: looking.append(asyncio.create_task(_end_stuck_holders_forever(rescuer, waiter)))
+    )
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for task in looking:
+            task.cancel()
+
+
+async def _end_stuck_holders_forever(rescuer: AsyncEngine, waiter: int) -> None:
+    while True:
+        with suppress(*DATABASE_ERRORS):
+            await _end_stuck_holders(rescuer, waiter)
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
 async def _end_stuck_holders(rescuer: AsyncEngine, waiter: int) -> None:
