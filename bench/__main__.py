@@ -57,7 +57,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes and one round: to see that it works")
     parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="measure this alone; may be given several times")
-    parser.add_argument("--output", type=Path, help="where to write; by default docs/bench after a full run, and nowhere after any other")
+    parser.add_argument(
+        "--output", type=_folder, help="the folder to write to; by default docs/bench after a full run, and nowhere after any other"
+    )
     arguments = parser.parse_args()
     sizes = QUICK if arguments.quick else FULL
     wanted = [name for name in MEASUREMENTS if arguments.only is None or name in arguments.only]
@@ -78,6 +80,20 @@ def main() -> None:
     if output is not None:
         for path in write_report(output, sections, machine, sizes):
             console.print(f"written: {path}", highlight=False)
+
+
+def _folder(value: str) -> Path:
+    """A folder that results can be written to; refused before anything is measured, and not after.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    folder = Path(value)
+    if folder.suffix or (folder.exists() and not folder.is_dir()):
+        example = folder.parent / "results"
+        message = f"{value} names a file. Name a folder, such as {example}: the page is written beside it, as {example}.md."
+        raise argparse.ArgumentTypeError(message)
+    return folder
 
 
 async def _run(console: Console, sizes: Sizes, wanted: list[str]) -> dict[str, Section]:
