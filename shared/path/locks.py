@@ -5,8 +5,8 @@ then the shared ones, each sorted. So no two batches wait for each other in a ci
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -79,31 +79,36 @@ async def acquire(
     Returns:
         The database's clock, read after all locks were taken, and the keys of the tried locks that somebody else holds.
     """
-    with _ending_stuck_holders(rescuer, connection.get_server_pid()):
+    async with _ending_stuck_holders(rescuer, connection.get_server_pid()):
         [(clock, busy)] = await fetch(connection, _ACQUIRE, {"wait_for": wait_for, "try_for": try_for})
     return clock, frozenset(busy)
 
 
-@contextmanager
-def _ending_stuck_holders(rescuer: AsyncEngine, waiter: int) -> Iterator[None]:
+@asynccontextmanager
+async def _ending_stuck_holders(rescuer: AsyncEngine, waiter: int) -> AsyncIterator[None]:
     """Look for those who keep locks from the waiter, if the block takes long."""
+    over = asyncio.Event()
     looking: list[asyncio.Task[None]] = []
     timer = asyncio.get_running_loop().call_later(
-        PATIENCE_SECONDS, lambda: looking.append(asyncio.create_task(_end_stuck_holders_forever(rescuer, waiter)))
+        PATIENCE_SECONDS, lambda: looking.append(asyncio.create_task(_end_stuck_holders_until(over, rescuer, waiter)))
     )
     try:
         yield
     finally:
         timer.cancel()
+        over.set()
+        # A look that has begun goes on to its end: it may be what freed the locks, and says so.
         for task in looking:
-            task.cancel()
+            await task
 
 
-async def _end_stuck_holders_forever(rescuer: AsyncEngine, waiter: int) -> None:
-    while True:
+async def _end_stuck_holders_until(over: asyncio.Event, rescuer: AsyncEngine, waiter: int) -> None:
+    while not over.is_set():
         with suppress(*DATABASE_ERRORS):
             await _end_stuck_holders(rescuer, waiter)
-        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
+                await over.wait()
 
 
 async def _end_stuck_holders(rescuer: AsyncEngine, waiter: int) -> None:
