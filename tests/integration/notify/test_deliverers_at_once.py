@@ -22,6 +22,16 @@ from tests.mail_server import MailServer
 from tests.system.harness.waiting import until
 
 
+def answering(answer: Answer, *, once: asyncio.Event) -> Stub:
+    """A provider that answers so, but not before that has happened."""
+
+    async def wait(_: Outgoing) -> Answer:
+        await once.wait()
+        return answer
+
+    return Stub(wait)
+
+
 async def test_a_channel_that_hangs_holds_up_no_other(notify: Notify, mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
     # What hangs hangs on the way out, too.
     monkeypatch.setattr(deliverers, "_FAREWELL_SECONDS", 0.1)
@@ -111,12 +121,7 @@ async def test_what_a_worker_has_in_hand_it_does_not_take_again(notify: Notify) 
     await notify.give(email="amina@example.org")
     await notify.ask(example_send())
     go_on = asyncio.Event()
-
-    async def wait_and_take(_: Outgoing) -> Answer:
-        await go_on.wait()
-        return Answer.TAKEN
-
-    slow = Stub(wait_and_take)
+    slow = answering(Answer.TAKEN, once=go_on)
     async with notify.delivering(limits=PATIENT, email=slow):
         await until(lambda: bool(slow.asked), "it is under way")
         await notify.make_everything_due()
@@ -137,16 +142,7 @@ async def test_that_it_was_sent_is_noted_whoever_has_taken_over_meanwhile(notify
     await notify.give(email="amina@example.org")
     await notify.ask(example_send())
     late, never = asyncio.Event(), asyncio.Event()
-
-    async def take_late(_: Outgoing) -> Answer:
-        await late.wait()
-        return Answer.TAKEN
-
-    async def fail_never(_: Outgoing) -> Answer:
-        await never.wait()
-        return Answer.FAILED
-
-    first, second = Stub(take_late), Stub(fail_never)
+    first, second = answering(Answer.TAKEN, once=late), answering(Answer.FAILED, once=never)
     alone = Limits(concurrency=1, attempt_seconds=60)
     async with notify.delivering(limits=alone, email=first):
         await until(lambda: bool(first.asked), "the first has it")
@@ -165,12 +161,7 @@ async def test_a_worker_that_was_away_for_too_long_has_nothing_to_say_any_more(n
     await notify.give(email="amina@example.org")
     await notify.ask(example_send())
     go_on = asyncio.Event()
-
-    async def late(_: Outgoing) -> Answer:
-        await go_on.wait()
-        return Answer.REFUSED
-
-    slow = Stub(late)
+    slow = answering(Answer.REFUSED, once=go_on)
     # It has room for one, and so takes nothing else meanwhile.
     async with notify.delivering(limits=Limits(concurrency=1, attempt_seconds=60), email=slow):
         await until(lambda: bool(slow.asked), "the first has it")
@@ -187,12 +178,7 @@ async def test_who_is_told_to_stop_brings_what_is_under_way_to_its_end(notify: N
     await notify.give(email="amina@example.org")
     await notify.ask(example_send())
     go_on = asyncio.Event()
-
-    async def wait_and_take(_: Outgoing) -> Answer:
-        await go_on.wait()
-        return Answer.TAKEN
-
-    slow = Stub(wait_and_take)
+    slow = answering(Answer.TAKEN, once=go_on)
     async with notify.delivering(limits=PATIENT, email=slow):
         await until(lambda: bool(slow.asked), "it is under way")
         asyncio.get_running_loop().call_later(0.3, go_on.set)
