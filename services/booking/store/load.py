@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple, cast
 
 from sqlalchemy import Integer, Text, bindparam, text
@@ -175,11 +175,13 @@ class _Needs:
 
     def _look_at(self, received: Received, content: BookingCommand | Malformed) -> None:
         if isinstance(content, BookAppointment):
-            self.bookings.append(_asked(received, content, content.starts_at))
+            self.bookings.append(_asked(received, content, content.starts_at, content.ends_at))
             return
         match content:
             case ImportAppointment():
-                self.asked += [_asked(received, content, start) for start in {content.starts_at, content.proposed_starts_at} if start]
+                duration = content.ends_at - content.starts_at
+                starts = {content.starts_at, content.proposed_starts_at or content.starts_at}
+                self.asked += [_asked(received, content, start, start + duration) for start in starts]
                 self.other_pending += 1
             case BlockTimeOff():
                 self.asked.append(_Asked("", content.doctor_id, "", content.starts_at, content.ends_at))
@@ -216,8 +218,7 @@ class _Needs:
         ]
 
 
-def _asked(received: Received, command: BookAppointment | ImportAppointment, starts_at: datetime) -> _Asked:
-    ends_at = starts_at + timedelta(minutes=command.duration_minutes)
+def _asked(received: Received, command: BookAppointment | ImportAppointment, starts_at: datetime, ends_at: datetime) -> _Asked:
     return _Asked(entity_id_of(received, command), command.doctor_id, command.patient_id, starts_at, ends_at)
 
 

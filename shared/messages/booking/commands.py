@@ -1,6 +1,7 @@
 """What booking can be asked to do with appointments and with doctors' time off."""
 
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import ClassVar, Self
 
 from pydantic import model_validator
@@ -57,7 +58,7 @@ class NewAppointment(AppointmentCommand):
     actor: Actor
     """Who asks: an administrator, or, to book, that patient."""
 
-    @property
+    @cached_property
     def ends_at(self) -> datetime:
         """The first moment that is free again."""
         return self.starts_at + timedelta(minutes=self.duration_minutes)
