@@ -30,6 +30,8 @@ max_locks_per_transaction = 1024
 # Room for what is asked of five million appointments; no more of it is taken than is touched.
 shared_buffers = '512MB'
 max_wal_size = '2GB'
+# What the log has grown to is written over again: while a new piece of it is made and flushed, a commit waits.
+min_wal_size = '512MB'
 # What is acknowledged is on the disk.
 fsync = on
 synchronous_commit = on
