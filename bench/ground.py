@@ -1,5 +1,6 @@
 """The ground of the benchmark: one Kafka and one PostgreSQL, and for each measurement fresh topics and a fresh database."""
 
+import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -74,9 +75,10 @@ class Stage:
         }
 
     async def settle(self) -> None:
-        """Let PostgreSQL do now what it does by itself within a minute or two, so that each measurement begins alike.
+        """Let PostgreSQL and the system do now what they do by themselves within a minute or two, so that each measurement begins alike.
 
-        It looks at the tables, so that no plan is made for empty ones, and writes out what earlier measurements left.
+        PostgreSQL looks at the tables, so that no plan is made for empty ones. What earlier measurements left in memory is written out, of
+        Kafka's log too: else the disk would be busy with that in the middle of the next, which waits for it at each commit.
         """
         connection = await asyncpg.connect(self.database_url)
         try:
@@ -84,6 +86,7 @@ class Stage:
             await connection.execute("CHECKPOINT")
         finally:
             await connection.close()
+        await asyncio.to_thread(os.sync)
 
     async def decided(self) -> int:
         """How many records the service has decided, over all topics that it reads."""
