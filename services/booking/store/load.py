@@ -8,10 +8,10 @@ from typing import Final, NamedTuple, cast
 from sqlalchemy import Integer, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from services.booking.domain.appointment import LONGEST_APPOINTMENT, Appointment, Rules
+from services.booking.domain.appointment import Appointment, Rules
 from services.booking.store import show
 from services.booking.store.rows import appointment_of, time_off_of
-from services.booking.store.tables import HOLDS_SLOT, TIME
+from services.booking.store.tables import HOLDS_SLOT, LONGEST, TIME
 from services.booking.wire import entity_id_of
 from services.booking.working_set import Appointments, Pending
 from shared.codec.decode import Malformed, Received
@@ -49,7 +49,6 @@ _ASKED_TYPES: Final = (
     bindparam("starts", type_=ARRAY(TIME)),
     bindparam("ends", type_=ARRAY(TIME)),
 )
-_LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
 _PROPOSED_ENDS_AT: Final = "proposed_starts_at + (ends_at - starts_at)"
 _IS_OFF: Final = "doctor_id = asked.doctor AND status = 'blocked' AND ends_at > asked.starts_at AND starts_at < asked.ends_at"
 #: What the indexes of a party's open appointments are sorted by.
@@ -64,7 +63,7 @@ def _open_around(party: str) -> str:
     return f"""
         SELECT * FROM appointments
         WHERE {party}_id = asked.{party} AND {HOLDS_SLOT}
-          AND starts_at > asked.starts_at - {_LONGEST} AND starts_at < asked.ends_at AND ends_at > asked.starts_at
+          AND starts_at > asked.starts_at - {LONGEST} AND starts_at < asked.ends_at AND ends_at > asked.starts_at
         ORDER BY {_OPEN_SORTED_BY[party]} OFFSET 0
     """
 
@@ -73,7 +72,7 @@ def _proposed_around(party: str) -> str:
     """The same for the times that are held beside theirs."""
     return f"""
         SELECT * FROM appointments
-        WHERE {party}_id = asked.{party} AND proposed_starts_at > asked.starts_at - {_LONGEST}
+        WHERE {party}_id = asked.{party} AND proposed_starts_at > asked.starts_at - {LONGEST}
           AND proposed_starts_at < asked.ends_at AND {_PROPOSED_ENDS_AT} > asked.starts_at
         ORDER BY {party}_id, proposed_starts_at OFFSET 0
     """
@@ -175,13 +174,11 @@ class _Needs:
 
     def _look_at(self, received: Received, content: BookingCommand | Malformed) -> None:
         if isinstance(content, BookAppointment):
-            self.bookings.append(_asked(received, content, content.starts_at, content.ends_at))
+            self.bookings.append(_asked(received, content, content.starts_at))
             return
         match content:
             case ImportAppointment():
-                duration = content.ends_at - content.starts_at
-                starts = {content.starts_at, content.proposed_starts_at or content.starts_at}
-                self.asked += [_asked(received, content, start, start + duration) for start in starts]
+                self.asked += [_asked(received, content, start) for start in {content.starts_at, content.proposed_starts_at} if start]
                 self.other_pending += 1
             case BlockTimeOff():
                 self.asked.append(_Asked("", content.doctor_id, "", content.starts_at, content.ends_at))
@@ -218,7 +215,8 @@ class _Needs:
         ]
 
 
-def _asked(received: Received, command: BookAppointment | ImportAppointment, starts_at: datetime, ends_at: datetime) -> _Asked:
+def _asked(received: Received, command: BookAppointment | ImportAppointment, starts_at: datetime) -> _Asked:
+    ends_at = starts_at + (command.ends_at - command.starts_at)
     return _Asked(entity_id_of(received, command), command.doctor_id, command.patient_id, starts_at, ends_at)
 
 

@@ -5,23 +5,22 @@ from typing import Final
 
 from sqlalchemy import Text, bindparam, text
 
-from services.booking.domain.appointment import LONGEST_APPOINTMENT, Appointment
+from services.booking.domain.appointment import Appointment
 from services.booking.domain.time_off import TimeOff
 from services.booking.store.rows import appointment_of, time_off_of
-from services.booking.store.tables import HOLDS_SLOT
+from services.booking.store.tables import HOLDS_SLOT, LONGEST
 from shared.database import Connection, fetch, joined
 
 #: So many of a doctor's appointments, and so many times off, are shown at the most.
 SHOWN: Final = 100
 
-_LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
 _BY_ID: Final = text(
     "SELECT * FROM appointments WHERE appointment_id = ANY (string_to_array(:ids, chr(10)))",
 ).bindparams(bindparam("ids", type_=Text))
 _HELD_BY_DOCTOR: Final = text(
     f"""
     SELECT * FROM appointments
-    WHERE doctor_id = :doctor_id AND {HOLDS_SLOT} AND starts_at > clock_timestamp() - {_LONGEST} AND ends_at > clock_timestamp()
+    WHERE doctor_id = :doctor_id AND {HOLDS_SLOT} AND starts_at > clock_timestamp() - {LONGEST} AND ends_at > clock_timestamp()
     ORDER BY doctor_id, starts_at LIMIT {SHOWN}
     """,
 ).bindparams(bindparam("doctor_id", type_=Text))

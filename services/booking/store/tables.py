@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import CheckConstraint, Column, DateTime, Index, Integer, MetaData, Table, Text, text
 
+from services.booking.domain.appointment import LONGEST_APPOINTMENT
 from shared.path.decisions import define_tables
 from shared.sweep_runs import define_table as sweep_runs_table
 
@@ -13,6 +14,8 @@ decisions, positions = define_tables(metadata)
 sweep_runs: Final = sweep_runs_table(metadata)
 
 TIME: Final = DateTime(timezone=True)
+#: What queries around a time look back by.
+LONGEST: Final = f"interval '{LONGEST_APPOINTMENT.total_seconds():g} seconds'"
 HOLDS_SLOT: Final = "status IN ('pending', 'confirmed', 'reschedule_proposed')"
 
 appointments: Final = Table(
