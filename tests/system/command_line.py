@@ -3,8 +3,6 @@
 import asyncio
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -34,13 +32,6 @@ class CommandLine:
 
     def start(self, *arguments: str, out: Any = subprocess.PIPE) -> "subprocess.Popen[str]":
         return subprocess.Popen([*CAREMESH, *arguments], cwd=ROOT, env=self.environment, stdout=out, stderr=subprocess.PIPE, text=True)
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"After {seconds:g} s it has not come about that {what}."
-        time.sleep(0.1)
 
 
 def wish(**fields: str) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.system.command_line import CAREMESH, COMMANDS, DEAD, EVENTS, ROOT, CommandLine, booked, dead_letters, in_days, put, until, wish
+from tests.system.command_line import CAREMESH, COMMANDS, DEAD, EVENTS, ROOT, CommandLine, booked, dead_letters, in_days, put, wish
+from tests.system.harness.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_without_waiting_the_place_of_the_command_is_printed(caremesh: CommandLi
     assert answer.code == 0
     assert answer.json["command"] == {"source": "/somebody", "id": "unawaited-1", "type": "booking.appointment.book.v1"}
     assert answer.json["topic"] == COMMANDS
-    until(lambda: len(caremesh("trace", "unawaited-1", "--json").json["steps"]) > 1, "it is decided")
+    wait_until(lambda: len(caremesh("trace", "unawaited-1", "--json").json["steps"]) > 1, "it is decided")
 
 
 def test_where_nobody_answers_the_exit_code_says_that_it_may_still_happen(caremesh: CommandLine) -> None:
@@ -139,7 +140,7 @@ def test_tail_follows_until_it_has_seen_enough_or_is_interrupted(caremesh: Comma
     out_text, err = bounded.communicate(timeout=60)
     assert (bounded.returncode, err) == (0, "")
     assert json.loads(out_text)["value"]["id"] == event["id"]
-    until(lambda: "booked" in endless_out.read_text(), "the line is there at once, also in a file")
+    wait_until(lambda: "booked" in endless_out.read_text(), "the line is there at once, also in a file")
     endless.send_signal(signal.SIGINT)
     _, err = endless.communicate(timeout=30)
     assert (endless.returncode, err) == (130, "")
@@ -172,7 +173,7 @@ def test_trace_draws_the_way_from_the_command_to_those_who_are_told(caremesh: Co
     # Notify accepts and delivers what each of the two is to be told; of the entity there is also how it stands.
     whole = {"command": 3, "event": 1 + 2 * 2}
     for identifier, expected in {**dict.fromkeys(("traced-1", "talk-1"), whole), event["appointment_id"]: whole | {"state": 1}}.items():
-        until(lambda i=identifier, e=expected: Counter(step["kind"] for step in steps(i)) == e, f"the way of {identifier} is whole")  # type: ignore[misc]
+        wait_until(lambda i=identifier, e=expected: Counter(step["kind"] for step in steps(i)) == e, f"the way of {identifier} is whole")  # type: ignore[misc]
     asked, happened, *later = steps("traced-1")
     assert (asked["cause"], asked["after_milliseconds"]) == (None, None)
     assert happened["cause"]["topic"] == COMMANDS
@@ -190,7 +191,7 @@ def test_trace_draws_the_way_from_the_command_to_those_who_are_told(caremesh: Co
 
 def test_trace_shows_a_dead_letter_after_its_record_and_finds_nothing_of_what_is_nowhere(caremesh: CommandLine) -> None:
     put(caremesh, b"doctor-of-poison", b"{", [])
-    until(lambda: len(dead_letters(caremesh, "doctor-of-poison")) == 1, "it is set aside")
+    wait_until(lambda: len(dead_letters(caremesh, "doctor-of-poison")) == 1, "it is set aside")
     way = caremesh("trace", "doctor-of-poison", "--json").json["steps"]
     assert [(step["kind"], step["cause"] is not None) for step in way] == [("command", False), ("dead letter", True)]
     nowhere = caremesh("trace", "nowhere-1")
@@ -231,7 +232,7 @@ def test_sweeps_say_who_leads_when_they_looked_and_what_is_due(caremesh: Command
         expire: dict[str, Any] = found["appointments-expire"]
         return expire
 
-    until(lambda: sweep()["last_run"] is not None, "a run is noted")
+    wait_until(lambda: sweep()["last_run"] is not None, "a run is noted")
     expire = sweep()
     assert expire["leader"].startswith("caremesh-booking ")
     assert expire["leader"].endswith(expire["last_run"]["ran_by"])
@@ -254,7 +255,7 @@ def test_a_sweep_by_hand_names_the_holder_of_the_lead_or_runs_beside_it(caremesh
 
 
 def test_lag_tells_how_far_a_service_is_behind(caremesh: CommandLine) -> None:
-    until(lambda: caremesh("lag", "--at-most", "0").code == 0, "everything is read")
+    wait_until(lambda: caremesh("lag", "--at-most", "0").code == 0, "everything is read")
     consumer = caremesh("status", "--json").json["services"]["booking"]["pid"]
     os.kill(consumer, signal.SIGSTOP)
     try:
@@ -268,7 +269,7 @@ def test_lag_tells_how_far_a_service_is_behind(caremesh: CommandLine) -> None:
     assert topic["behind"] == 1
     assert topic["oldest_waits_seconds"] > 0
     assert sum(partition["behind"] for partition in topic["partitions"]) == 1
-    until(lambda: caremesh("lag", "--at-most", "0").code == 0, "it has caught up")
+    wait_until(lambda: caremesh("lag", "--at-most", "0").code == 0, "it has caught up")
 
 
 # dlq
@@ -277,7 +278,7 @@ def test_lag_tells_how_far_a_service_is_behind(caremesh: CommandLine) -> None:
 def test_a_dead_letter_is_listed_shown_and_published_again_as_it_was(caremesh: CommandLine) -> None:
     key, value, headers = "doctor-of-replay", b'{"broken": \xff', [("a", b"1"), ("b", b"\x00\xff"), ("a", b"2")]
     put(caremesh, key.encode(), value, headers)
-    until(lambda: len(dead_letters(caremesh, key)) == 1, "it is set aside")
+    wait_until(lambda: len(dead_letters(caremesh, key)) == 1, "it is set aside")
     (letter,) = dead_letters(caremesh, key)
     assert (letter["topic"], letter["reason"], letter["copies"], letter["cut"]) == (COMMANDS, "not_json", 0, {})
     listed = caremesh("dlq", "list", "--topic", "booking.commands")
@@ -298,7 +299,7 @@ def test_a_dead_letter_is_listed_shown_and_published_again_as_it_was(caremesh: C
     assert (again["partition"], again["offset"]) == (place["partition"], place["offset"])
     assert (again["value"], again["headers"], again["partition"]) == (first["value"], first["headers"], first["partition"])
     # What is wrong with the record itself is wrong again: another dead letter, of another place, with the same content.
-    until(lambda: len(dead_letters(caremesh, key)) == 2, "it is set aside again")
+    wait_until(lambda: len(dead_letters(caremesh, key)) == 2, "it is set aside again")
     one, other = (caremesh("dlq", "show", letter["id"], "--json").json for letter in dead_letters(caremesh, key))
     assert one["offset"] != other["offset"]
     assert [one[part] for part in ("value", "headers", "key")] == [other[part] for part in ("value", "headers", "key")]
@@ -307,12 +308,12 @@ def test_a_dead_letter_is_listed_shown_and_published_again_as_it_was(caremesh: C
 def test_copies_of_a_dead_letter_are_one(caremesh: CommandLine) -> None:
     key = "doctor-of-copies"
     put(caremesh, key.encode(), None, [])
-    until(lambda: len(dead_letters(caremesh, key)) == 1, "it is set aside")
+    wait_until(lambda: len(dead_letters(caremesh, key)) == 1, "it is set aside")
     (lies,) = [
         json.loads(line) for line in caremesh("tail", "dlq", "--from-beginning", "--no-follow", "--key", key, "--json").out.splitlines()
     ]
     put(caremesh, key.encode(), None, [(name, text.encode()) for name, text in lies["headers"].items()], topic=DEAD)
-    until(lambda: [letter["copies"] for letter in dead_letters(caremesh, key)] == [1], "the copy is counted")
+    wait_until(lambda: [letter["copies"] for letter in dead_letters(caremesh, key)] == [1], "the copy is counted")
     (letter,) = dead_letters(caremesh, key)
     assert len(caremesh("dlq", "replay", letter["id"], letter["id"][:10], "--json").json["replayed"]) == 1
 
@@ -320,7 +321,7 @@ def test_copies_of_a_dead_letter_are_one(caremesh: CommandLine) -> None:
 def test_what_was_cut_is_not_published_again(caremesh: CommandLine) -> None:
     key = "doctor-of-the-cut"
     put(caremesh, key.encode(), b"x" * 70_000, [])
-    until(lambda: len(dead_letters(caremesh, key)) == 1, "it is set aside")
+    wait_until(lambda: len(dead_letters(caremesh, key)) == 1, "it is set aside")
     (letter,) = dead_letters(caremesh, key)
     assert letter["cut"] == {"value": 70_000}
     answer = caremesh("dlq", "replay", letter["id"])
@@ -330,7 +331,7 @@ def test_what_was_cut_is_not_published_again(caremesh: CommandLine) -> None:
 
 def test_many_are_not_published_again_unasked(caremesh: CommandLine) -> None:
     put(caremesh, b"doctor-of-many", b"[]", [])
-    until(lambda: len(dead_letters(caremesh, "doctor-of-many")) == 1, "it is set aside")
+    wait_until(lambda: len(dead_letters(caremesh, "doctor-of-many")) == 1, "it is set aside")
     answer = caremesh("dlq", "replay", "--all", "--topic", "booking")
     assert answer.code == 2
     assert "say --yes" in answer.err
@@ -361,7 +362,7 @@ def test_what_anybody_wrote_into_a_topic_does_nothing_to_a_terminal(caremesh: Co
     evil = b"\x1b]0;owned\x07\x1b[2J"
     put(caremesh, b"doctor-" + evil, evil, [("ce_id", evil), ("ce_type", b"a." + evil + b".b.v1")])
     put(caremesh, b"doctor-" + evil, json.dumps({evil.decode(): evil.decode(), "type": evil.decode()}).encode(), [])
-    until(lambda: caremesh("tail", "dlq", "--from-beginning", "--no-follow").out.count("owned") == 2, "both are set aside")
+    wait_until(lambda: caremesh("tail", "dlq", "--from-beginning", "--no-follow").out.count("owned") == 2, "both are set aside")
     for arguments in (("tail", "all", "--from-beginning", "--no-follow"), ("dlq", "list"), ("trace", "doctor-of-poison")):
         assert "\x1b" not in caremesh(*arguments).out
     for letter in dead_letters(caremesh, "doctor-" + evil.decode()):

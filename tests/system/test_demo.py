@@ -16,6 +16,7 @@ import pytest
 
 from shared.embedded.mail import caught_mails
 from shared.mesh import MESH, modules
+from tests.system.harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 CAREMESH = [sys.executable, "-m", "shared.cli.main"]
@@ -130,11 +131,8 @@ def test_every_promise_that_exists_is_tried_and_nothing_is_left_behind(environme
 
 def test_ctrl_c_while_it_starts_ends_what_was_started(environment: dict[str, str]) -> None:
     demo = Demo(environment)
-    deadline = time.monotonic() + 30
-    while not (records := list((demo.home / "run").glob("*.pid"))):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    pids = [json.loads(record.read_text())["pid"] for record in records]
+    wait_until(lambda: any((demo.home / "run").glob("*.pid")), "something is started", step=0.02)
+    pids = [json.loads(record.read_text())["pid"] for record in (demo.home / "run").glob("*.pid")]
     assert demo.end(signal.SIGINT) == 130
     assert nothing_is_left(pids, demo.home)
 
@@ -190,9 +188,7 @@ def test_a_mesh_that_stays_up_answers_the_command_line_until_sigterm(staying: De
 
     # A second worker joins, and leaves in order.
     worker = subprocess.Popen([*CAREMESH, "run", "booking"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 40
-    while caremesh("status", "--json")[1]["services"]["booking"]["members"] != 2:
-        assert time.monotonic() < deadline
+    wait_until(lambda: caremesh("status", "--json")[1]["services"]["booking"]["members"] == 2, "the second is a member", seconds=40)
     worker.terminate()
     assert worker.wait(20) == 0
 

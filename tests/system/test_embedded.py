@@ -1,13 +1,11 @@
 """The embedded runtime on real processes: started without anything of the machine's own, killed, and started again."""
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -27,6 +25,7 @@ from shared.embedded.process import Identity
 from shared.embedded.readiness import ReadinessProbe
 from shared.mesh import MESH
 from shared.settings import Settings
+from tests.system.harness.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,13 +39,6 @@ def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     for name in ("CAREMESH_KAFKA_BOOTSTRAP_SERVERS", "CAREMESH_DATABASE_URL", "CAREMESH_JAVA_HOME"):
         monkeypatch.delenv(name, raising=False)
-
-
-async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -236,7 +228,12 @@ async def test_a_mesh_from_its_start_to_its_end(mesh: Mesh) -> None:
     killed = {name: before[name] for name in ("stub-consumer", "kafka", "postgres")}
     for process_id in killed.values():
         os.kill(process_id, signal.SIGKILL)
-    await until(lambda: all(mesh.process_ids().get(name, old) != old for name, old in killed.items()))
+    await until(
+        lambda: all(mesh.process_ids().get(name, old) != old for name, old in killed.items()),
+        "others run in the place of the killed",
+        seconds=20,
+        step=0.02,
+    )
     messages = mesh.messages.read_text()
     assert "stub-consumer was ended by SIGKILL" in messages
     assert str(mesh.home / "logs" / "stub-consumer.log") in messages

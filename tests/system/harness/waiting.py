@@ -24,3 +24,11 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, *, s
             return waited
         assert waited < seconds, f"After {seconds:g} s it has not come about that {what}."
         await asyncio.sleep(step)
+
+
+def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 30, step: float = _STEP_SECONDS) -> None:
+    """The same for a test without an event loop."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"After {seconds:g} s it has not come about that {what}."
+        time.sleep(step)
