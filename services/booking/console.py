@@ -1,6 +1,5 @@
 """What booking shows at the command line."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,7 +16,7 @@ async def show_appointment(connection: Connection, appointment_id: str) -> Shown
     if not found:
         return None
     [appointment] = found
-    return Shown(fields=asdict(appointment) | {"holds_slot": appointment.holds_slot(datetime.now(UTC))})
+    return Shown(fields=appointment._asdict() | {"holds_slot": appointment.holds_slot(datetime.now(UTC))})
 
 
 async def show_doctor(connection: Connection, doctor_id: str) -> Shown | None:

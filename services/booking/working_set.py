@@ -14,12 +14,14 @@ from services.booking.wire import changed, entity_id_of, time_off_changed
 from shared.codec.decode import Malformed, Received
 from shared.messages.booking import (
     AppointmentStatus,
+    BlockTimeOff,
     BookAppointment,
     BookingCommand,
     ImportAppointment,
     ProposeReschedule,
     TimeOffCommand,
     TimeOffStatus,
+    UnblockTimeOff,
 )
 from shared.messages.events import Event
 from shared.messages.fields import Command
@@ -130,12 +132,12 @@ class Appointments:
         return [self._translate(event, command, moment) for event in events]
 
     def _known(self, command: BookingCommand, moment: Moment) -> Known:
-        if isinstance(command, TimeOffCommand):
-            return Known(of_doctor=self._of_doctor[command.doctor_id].values(), time_off=self._time_off.get(moment.entity_id))
         appointment = self._by_id.get(moment.entity_id)
         match command:
             case BookAppointment() | ImportAppointment():
                 patient_id = command.patient_id
+            case BlockTimeOff() | UnblockTimeOff():
+                return Known(of_doctor=self._of_doctor[command.doctor_id].values(), time_off=self._time_off.get(moment.entity_id))
             case ProposeReschedule() if appointment is not None:
                 patient_id = appointment.patient_id
             case _:

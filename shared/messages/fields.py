@@ -19,7 +19,7 @@ Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
 _RFC_3339_PATTERN = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$"
 _RFC_3339 = re.compile(_RFC_3339_PATTERN, re.ASCII)
 # An offset moves a time by less than a day, so these bounds keep every later calculation inside what Python can represent.
-_EARLIEST_YEAR, _LATEST_YEAR = 1970, 2200
+_EARLIEST_YEAR, _LATEST_YEAR = "1970", "2200"
 
 
 def parse_time(value: object) -> datetime:
@@ -35,7 +35,7 @@ def parse_time(value: object) -> datetime:
     if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
         message = "a time is RFC 3339 with an offset, such as 2030-01-31T09:30:00Z or 2030-01-31T11:30:00+02:00"
         raise ValueError(message)
-    if not _EARLIEST_YEAR <= int(value[:4]) <= _LATEST_YEAR:
+    if not _EARLIEST_YEAR <= value[:4] <= _LATEST_YEAR:
         message = f"a year lies between {_EARLIEST_YEAR} and {_LATEST_YEAR}"
         raise ValueError(message)
     return datetime.fromisoformat(value.upper()).astimezone(UTC)

@@ -1,6 +1,5 @@
 """What the parties do with an appointment: the doctor confirms or declines, either calls it off."""
 
-from dataclasses import replace
 from typing import Final
 
 from services.booking.domain.appointment import HOLDS_SLOT, Appointment
@@ -47,8 +46,7 @@ def cancel(known: Known, command: CancelAppointment, moment: Moment) -> tuple[Bo
 
 
 def _cancelled(appointment: Appointment, command: DeclineAppointment | CancelAppointment, moment: Moment) -> Appointment:
-    return replace(
-        change(appointment, command.type, moment, status=AppointmentStatus.CANCELLED),
+    return change(appointment, command.type, moment, status=AppointmentStatus.CANCELLED)._replace(
         cancelled_by=command.actor.role,
         cancellation_reason=command.reason_code,
     )

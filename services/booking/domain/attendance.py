@@ -1,6 +1,5 @@
 """How a confirmed appointment went: it took place, or somebody did not come."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -34,7 +33,7 @@ def mark_no_show(known: Known, command: MarkNoShow, moment: Moment, rules: Rules
         return (Refused(found),)
     if (refusal := _too_early(found, command, moment, rules)) is not None:
         return (Refused(refusal),)
-    missed = replace(change(found, command.type, moment, status=AppointmentStatus.NO_SHOW), absent=command.absent)
+    missed = change(found, command.type, moment, status=AppointmentStatus.NO_SHOW)._replace(absent=command.absent)
     return (Changed(AppointmentEventType.NO_SHOW, missed, moment.now),)
 
 

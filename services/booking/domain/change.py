@@ -1,7 +1,6 @@
 """What every change of an existing appointment must pass: it exists, the actor is a party, the status allows it, in time."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from datetime import datetime
 
 from services.booking.domain.appointment import Appointment
@@ -107,8 +106,7 @@ def change(
     appointment: Appointment, command_type: str, moment: Moment, *, status: AppointmentStatus, expires_at: datetime | None = None
 ) -> Appointment:
     """The appointment in another status: what was waited for or proposed until now is settled."""
-    return replace(
-        appointment,
+    return appointment._replace(
         status=status,
         updated_at=moment.now,
         expires_at=expires_at,

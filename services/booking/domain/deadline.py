@@ -1,6 +1,5 @@
 """What time does to an appointment that nobody answers."""
 
-from dataclasses import replace
 from typing import Final
 
 from services.booking.domain.appointment import Appointment, Rules
@@ -37,7 +36,7 @@ def warn(known: Known, command: WarnAppointmentExpiry, moment: Moment, rules: Ru
         return (Refused(refuse(AppointmentReason.EXPIRED, "The appointment's deadline has passed.")),)
     if found.expires_at is None or moment.now < found.expires_at - rules.expiry_warning:
         return (Refused(refuse(AppointmentReason.NOT_DUE, "It is too early for a warning.")),)
-    return (Changed(AppointmentEventType.EXPIRING, replace(found, warned_at=moment.now), moment.now),)
+    return (Changed(AppointmentEventType.EXPIRING, found._replace(warned_at=moment.now), moment.now),)
 
 
 def expired(appointment: Appointment, command_type: str, moment: Moment, rules: Rules) -> Changed:
@@ -48,8 +47,7 @@ def expired(appointment: Appointment, command_type: str, moment: Moment, rules: 
         reason = "Automatically expired - Appointment time has passed"
     else:
         reason = f"Automatically expired - No doctor response within {describe_duration(rules.pending_expiry)}"
-    closed = replace(
-        change(appointment, command_type, moment, status=AppointmentStatus.CANCELLED),
+    closed = change(appointment, command_type, moment, status=AppointmentStatus.CANCELLED)._replace(
         updated_at=appointment.expires_at,
         cancelled_by=Role.SYSTEM,
         cancellation_reason=reason,

@@ -1,6 +1,5 @@
 """Moving an appointment: the doctor proposes another time, the patient answers. Until then both times are held."""
 
-from dataclasses import replace
 from typing import Final
 
 from services.booking.domain.appointment import Appointment, Rules
@@ -39,8 +38,7 @@ def propose(known: Known, command: ProposeReschedule, moment: Moment, rules: Rul
     for rule in (finds_the_doctor_free, finds_the_patient_free):
         if (refusal := rule(known, command, moment, rules)) is not None:
             return (Refused(refusal),)
-    proposed = replace(
-        change(found, command.type, moment, status=AppointmentStatus.RESCHEDULE_PROPOSED),
+    proposed = change(found, command.type, moment, status=AppointmentStatus.RESCHEDULE_PROPOSED)._replace(
         expires_at=min(found.starts_at, command.starts_at),
         proposed_starts_at=command.starts_at,
         status_before_proposal=found.status,
@@ -67,8 +65,7 @@ def accept(known: Known, command: AcceptReschedule, moment: Moment) -> tuple[Boo
         return (Refused(found),)
     interval = found.proposed_interval
     assert interval is not None
-    moved = replace(
-        change(found, command.type, moment, status=AppointmentStatus.CONFIRMED),
+    moved = change(found, command.type, moment, status=AppointmentStatus.CONFIRMED)._replace(
         starts_at=interval.starts_at,
         ends_at=interval.ends_at,
         held_since=found.updated_at,
@@ -98,4 +95,4 @@ def _as_before(proposed: Appointment, command_type: str, moment: Moment, rules: 
     restored = change(proposed, command_type, moment, status=proposed.status_before_proposal)
     if restored.status is not AppointmentStatus.PENDING:
         return restored
-    return replace(restored, expires_at=min(moment.now + rules.pending_expiry, restored.starts_at), warned_at=None)
+    return restored._replace(expires_at=min(moment.now + rules.pending_expiry, restored.starts_at), warned_at=None)

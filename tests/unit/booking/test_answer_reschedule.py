@@ -1,7 +1,6 @@
 """Answering a proposal: the patient accepts or rejects, the doctor withdraws; each frees one of the two times."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -37,7 +36,7 @@ from tests.examples import (
 )
 
 PROPOSED = example_appointment(status=AppointmentStatus.RESCHEDULE_PROPOSED, updated_at=NOW - minutes(30))
-WAS_PENDING = replace(PROPOSED, status_before_proposal=AppointmentStatus.PENDING, warned_at=NOW - hours(1))
+WAS_PENDING = PROPOSED._replace(status_before_proposal=AppointmentStatus.PENDING, warned_at=NOW - hours(1))
 BACK = [
     pytest.param(example_rejection, AppointmentEventType.RESCHEDULE_REJECTED, id="rejected"),
     pytest.param(example_withdrawal, AppointmentEventType.RESCHEDULE_WITHDRAWN, id="withdrawn"),
@@ -48,8 +47,7 @@ Example = Callable[..., BookingCommand]
 def test_an_accepted_one_is_confirmed_at_the_new_time() -> None:
     accepted = the_change(decide(Known(PROPOSED), example_acceptance(), example_moment(command_id="the-command"), RULES))
     assert (accepted.type, accepted.at) == (AppointmentEventType.RESCHEDULED, NOW)
-    assert accepted.appointment == replace(
-        PROPOSED,
+    assert accepted.appointment == PROPOSED._replace(
         status=AppointmentStatus.CONFIRMED,
         starts_at=OTHER_START,
         ends_at=OTHER_START + minutes(30),
@@ -79,8 +77,7 @@ def test_after_acceptance_the_old_time_is_free_and_the_new_one_is_held() -> None
 def test_a_confirmed_one_is_confirmed_again(example: Example, event: AppointmentEventType) -> None:
     restored = the_change(decide(Known(PROPOSED), example(), example_moment(command_id="the-command"), RULES))
     assert (restored.type, restored.at) == (event, NOW)
-    assert restored.appointment == replace(
-        PROPOSED,
+    assert restored.appointment == PROPOSED._replace(
         status=AppointmentStatus.CONFIRMED,
         updated_at=NOW,
         expires_at=None,

@@ -1,7 +1,6 @@
 """How a confirmed appointment went: it took place, or somebody did not come."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -36,8 +35,7 @@ Example = Callable[..., BookingCommand]
 def test_what_took_place_is_completed() -> None:
     completed = the_change(decide(Known(CONFIRMED), example_completion(), example_moment(now=START, command_id="the-command"), RULES))
     assert (completed.type, completed.at) == (AppointmentEventType.COMPLETED, START)
-    assert completed.appointment == replace(
-        CONFIRMED,
+    assert completed.appointment == CONFIRMED._replace(
         status=AppointmentStatus.COMPLETED,
         updated_at=START,
         changed_by_type="booking.appointment.complete.v1",
@@ -51,8 +49,7 @@ def test_a_no_show_says_who_did_not_come(absent: Absent) -> None:
     moment = example_moment(now=START, command_id="the-command")
     missed = the_change(decide(Known(CONFIRMED), example_no_show(absent=absent), moment, RULES))
     assert (missed.type, missed.at) == (AppointmentEventType.NO_SHOW, START)
-    assert missed.appointment == replace(
-        CONFIRMED,
+    assert missed.appointment == CONFIRMED._replace(
         status=AppointmentStatus.NO_SHOW,
         absent=absent,
         updated_at=START,

@@ -1,6 +1,5 @@
 """Confirming: the doctor takes a pending appointment, in time."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -33,8 +32,7 @@ def test_a_pending_appointment_is_confirmed_and_cannot_expire_any_more() -> None
     confirmed = the_change(decide(Known(pending), example_confirm(), example_moment(command_id="the-command"), RULES))
     assert confirmed.type is AppointmentEventType.CONFIRMED
     assert confirmed.at == NOW
-    assert confirmed.appointment == replace(
-        pending,
+    assert confirmed.appointment == pending._replace(
         status=AppointmentStatus.CONFIRMED,
         updated_at=NOW,
         expires_at=None,

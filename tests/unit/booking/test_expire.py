@@ -1,6 +1,5 @@
 """Expiring: what nobody answered in time is closed, as if at its deadline."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -37,8 +36,7 @@ def test_it_expires_at_its_deadline_however_late_the_sweep_comes(late_by: timede
     expired = the_change(decide(Known(pending), example_expire(), moment, RULES))
     assert expired.type is AppointmentEventType.EXPIRED
     assert expired.at == NOW
-    assert expired.appointment == replace(
-        pending,
+    assert expired.appointment == pending._replace(
         status=AppointmentStatus.CANCELLED,
         updated_at=NOW,
         expires_at=None,

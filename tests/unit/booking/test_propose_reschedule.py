@@ -1,6 +1,5 @@
 """Proposing another time: both times are held until the patient answers, so that accepting cannot fail."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -39,8 +38,7 @@ CONFIRMED = example_appointment(status=AppointmentStatus.CONFIRMED)
 def test_a_proposal_holds_both_times_and_remembers_what_was_before(appointment: Appointment) -> None:
     proposed = the_change(decide(Known(appointment), example_proposal(), example_moment(command_id="the-command"), RULES))
     assert (proposed.type, proposed.at) == (AppointmentEventType.RESCHEDULE_PROPOSED, NOW)
-    assert proposed.appointment == replace(
-        appointment,
+    assert proposed.appointment == appointment._replace(
         status=AppointmentStatus.RESCHEDULE_PROPOSED,
         updated_at=NOW,
         expires_at=START,
@@ -211,7 +209,7 @@ JUST_TAKEN = "Time slot was just booked by another patient."
     ],
 )
 def test_the_loser_of_a_race_against_a_proposal_is_told_that_it_was_one(starts_at: datetime, asked_at: datetime, message: str) -> None:
-    proposed = replace(PROPOSED, updated_at=NOW - minutes(30))
+    proposed = PROPOSED._replace(updated_at=NOW - minutes(30))
     moment = example_moment(asked_at=asked_at)
     assert the_refusal(decide(Known(of_doctor=[proposed]), example_booking(starts_at=starts_at), moment, RULES)).message == message
 

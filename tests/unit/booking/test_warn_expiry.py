@@ -1,6 +1,5 @@
 """Warning: shortly before an appointment expires both parties are told, once, and nothing else changes."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -32,7 +31,7 @@ def test_a_warning_notes_that_it_was_given_and_changes_nothing_else() -> None:
     warned = the_change(decide(Known(pending), example_warning(), example_moment(), RULES))
     assert warned.type is AppointmentEventType.EXPIRING
     assert warned.at == NOW
-    assert warned.appointment == replace(pending, warned_at=NOW)
+    assert warned.appointment == pending._replace(warned_at=NOW)
 
 
 @pytest.mark.parametrize(
