@@ -27,6 +27,8 @@ _POLL_SECONDS: Final = 0.5
 _COMMIT_INTERVAL_SECONDS: Final = 0.1
 _DRAIN_SECONDS: Final = 10.0
 _MAX_PARTITION_FETCH_BYTES: Final = 512 * 1024
+#: So many records are decided about as soon as Kafka is asked for the next.
+_FEW_RECORDS: Final = 2
 _MAX_POLL_INTERVAL_MILLISECONDS: Final = 24 * 60 * 60 * 1000
 
 _log = structlog.get_logger()
@@ -146,9 +148,10 @@ class ConsumerRuntime:
         polled = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=self._batch_max_records)
         self._in_hand.take_up(polled)
         batch: list[Record] = list(chain.from_iterable(polled.values()))
-        if 0 < len(batch) < self._batch_max_records:
+        if _FEW_RECORDS < len(batch) < self._batch_max_records:
             # These were all. A consumer asks on by itself, and whoever asks while a batch is being decided gets every record with an answer
-            # of its own, at a tenth of the machine's time, or leaves what comes right after the answer to the batch after the next.
+            # of its own, at a tenth of the machine's time, or leaves what comes right after the answer to the batch after the next. Where
+            # records come so rarely that one or two are a batch, asking at once only spares the next of them that turn.
             self._consumer.pause(*self._consumer.assignment())
         return batch
 

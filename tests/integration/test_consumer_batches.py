@@ -19,8 +19,11 @@ from shared.runtimes.consumer import ConsumerRuntime
 from shared.settings import Settings
 from shared.topics import commands_topic, create_topics
 from tests.system.conftest import delete_topics
+from tests.system.harness.waiting import until
 
 PARTITIONS: Final = 4
+#: More than a few: after these the consumer asks for no more until they are decided.
+FIRST: Final = 3
 MEANWHILE: Final = 40
 
 
@@ -64,12 +67,11 @@ async def topic(settings: Settings) -> AsyncIterator[str]:
     await delete_topics(settings)
 
 
-async def test_what_comes_while_a_batch_is_being_decided_is_asked_for_once_and_is_the_next_batch(
-    settings: Settings, engine: AsyncEngine, watchdog: Watchdog, topic: str, fetches: list[str]
-) -> None:
-    slow, options = Slow(), client_options(settings)
-    publisher = Publisher(options, watchdog, service="booking")
-    runtime = ConsumerRuntime(
+@pytest.fixture
+def runtime(settings: Settings, engine: AsyncEngine, topic: str, publisher: Publisher) -> ConsumerRuntime:
+    """A consumer of booking's commands."""
+    options = client_options(settings)
+    return ConsumerRuntime(
         options,
         topics=[topic],
         consumer_group=f"{settings.topic_prefix}-booking",
@@ -77,10 +79,23 @@ async def test_what_comes_while_a_batch_is_being_decided_is_asked_for_once_and_i
         log_ends=KafkaLogEnds(options, publisher.partitions_of),
         batch_max_records=1_000,
     )
-    running = asyncio.create_task(runtime.run(Pipeline(slow, publisher, runtime.acknowledge)))
-    async with AIOKafkaProducer(**options, linger_ms=0) as producer:
-        await producer.send_and_wait(topic, b"first", partition=0)
-        assert len(await slow.batches.get()) == 1
+
+
+@pytest.fixture
+def publisher(settings: Settings, watchdog: Watchdog) -> Publisher:
+    """Of what nothing is published with."""
+    return Publisher(client_options(settings), watchdog, service="booking")
+
+
+async def test_what_comes_while_a_batch_is_being_decided_is_asked_for_once_and_is_the_next_batch(
+    settings: Settings, topic: str, runtime: ConsumerRuntime, publisher: Publisher, fetches: list[str]
+) -> None:
+    slow = Slow()
+    async with AIOKafkaProducer(**client_options(settings), linger_ms=0) as producer:
+        for _ in range(FIRST):
+            await producer.send_and_wait(topic, b"first", partition=0)
+        running = asyncio.create_task(runtime.run(Pipeline(slow, publisher, runtime.acknowledge)))
+        assert len(await slow.batches.get()) == FIRST
         before = len(fetches)
         assert before, "requests are seen"
         for number in range(MEANWHILE):
@@ -90,7 +105,25 @@ async def test_what_comes_while_a_batch_is_being_decided_is_asked_for_once_and_i
         assert len(await slow.batches.get()) == MEANWHILE
     runtime.stop()
     await running
-    assert await committed(settings, topic) == 1 + MEANWHILE
+    assert await committed(settings, topic) == FIRST + MEANWHILE
+
+
+async def test_what_comes_while_a_lone_record_is_being_decided_is_there_at_once(
+    settings: Settings, topic: str, runtime: ConsumerRuntime, publisher: Publisher, fetches: list[str]
+) -> None:
+    slow = Slow()
+    async with AIOKafkaProducer(**client_options(settings), linger_ms=0) as producer:
+        await producer.send_and_wait(topic, b"alone", partition=0)
+        running = asyncio.create_task(runtime.run(Pipeline(slow, publisher, runtime.acknowledge)))
+        assert len(await slow.batches.get()) == 1
+        before = len(fetches)
+        await until(lambda: len(fetches) > before, "Kafka is asked on")
+        await producer.send_and_wait(topic, b"next", partition=0)
+        slow.decide.set()
+        assert len(await slow.batches.get()) == 1
+    runtime.stop()
+    await running
+    assert await committed(settings, topic) == 2
 
 
 async def committed(settings: Settings, topic: str) -> int:
