@@ -27,7 +27,7 @@ _POLL_SECONDS: Final = 0.5
 _COMMIT_INTERVAL_SECONDS: Final = 0.1
 _DRAIN_SECONDS: Final = 10.0
 _MAX_PARTITION_FETCH_BYTES: Final = 512 * 1024
-#: So many records are decided about as soon as Kafka is asked for the next.
+#: While no more records than these are being decided, Kafka is asked for the next at once.
 _FEW_RECORDS: Final = 2
 _MAX_POLL_INTERVAL_MILLISECONDS: Final = 24 * 60 * 60 * 1000
 

@@ -83,7 +83,7 @@ def runtime(settings: Settings, engine: AsyncEngine, topic: str, publisher: Publ
 
 @pytest.fixture
 def publisher(settings: Settings, watchdog: Watchdog) -> Publisher:
-    """Of what nothing is published with."""
+    """One that is given nothing to publish."""
     return Publisher(client_options(settings), watchdog, service="booking")
 
 
