@@ -22,9 +22,10 @@ from aiokafka import AIOKafkaProducer
 
 from bench.traffic import read_records
 from shared.codec.decode import Received
-from shared.codec.encode import encode_event, format_time, pack
+from shared.codec.encode import encode_event, pack
 from shared.database import NewRows
 from shared.messages.events import Event
+from shared.messages.fields import format_time
 from shared.path.intake import intake_of
 from shared.path.service import Service
 from shared.settings import Settings

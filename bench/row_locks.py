@@ -26,10 +26,10 @@ from services.booking.domain.decision import Changed, Known, Moment, Refused
 from services.booking.store.tables import appointments, decisions
 from services.booking.wire import changed, entity_id_of
 from shared.codec.decode import Received, decode
-from shared.codec.encode import encode_event, format_time, pack
+from shared.codec.encode import encode_event, pack
 from shared.messages.booking import BOOKING_COMMANDS, AppointmentStatus, BookAppointment
 from shared.messages.events import Event
-from shared.messages.fields import Modality
+from shared.messages.fields import Modality, format_time
 from shared.path.refusals import rejected
 from shared.settings import Settings
 from shared.topics import partition_of

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from shared.codec.encode import format_time
 from shared.messages.billing import (
     BalanceExhausted,
     BalanceLow,
@@ -12,7 +11,7 @@ from shared.messages.billing import (
     SubscriptionEvent,
     SubscriptionExpired,
 )
-from shared.messages.fields import EventData, Modality
+from shared.messages.fields import EventData, Modality, format_time
 from shared.messages.notify import About, ParameterValue, Template
 from shared.notices import Notice
 

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from shared.codec.encode import format_time
 from shared.messages.booking import AppointmentEvent, AppointmentEventType
-from shared.messages.fields import EventData, Role
+from shared.messages.fields import EventData, Role, format_time
 from shared.messages.notify import About, ParameterValue, Priority, Template
 from shared.notices import Notice
 

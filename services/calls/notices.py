@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Final, cast
 
-from shared.codec.encode import format_time
 from shared.messages.calls import CallEvent, CallEventType, TextSessionEvent, TextSessionEventType
-from shared.messages.fields import EventData, Modality, Role
+from shared.messages.fields import EventData, Modality, Role, format_time
 from shared.messages.notify import PARAMETERS, About, ParameterValue, Priority, Template
 from shared.notices import Notice
 

@@ -12,10 +12,9 @@ from pydantic import ValidationError
 from shared.cli.inputs import closest, is_length, length, shortened
 from shared.cli.reaching import CannotError
 from shared.codec.decode import describe_invalid
-from shared.codec.encode import format_time
 from shared.codec.record import MAX_VALUE_BYTES
 from shared.messages.descriptions import description_of
-from shared.messages.fields import Command
+from shared.messages.fields import Command, format_time
 
 _MOST_FIELDS: Final = 200
 _PATH: Final = re.compile(r"[A-Za-z0-9_.:-]{1,200}\Z")

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import orjson
 
+from shared.messages.fields import format_time
+
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86_400
@@ -43,7 +45,7 @@ def shown(value: object) -> str:
         case bool():
             words = "yes" if value else "no"
         case datetime():
-            words = value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            words = format_time(value.astimezone(UTC))
         case str() | int() | float():
             words = str(value)
         case Mapping() if value.keys() == {"amount_minor", "currency"}:

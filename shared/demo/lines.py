@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 
 from shared.messages.booking import BookAppointment
+from shared.messages.fields import format_time
 from shared.settings import Settings
 from shared.topics import commands_topic, events_topic
 
@@ -35,7 +36,7 @@ def kcat_lines(settings: Settings, run_id: str) -> Sequence[Line]:
         "data": {
             "doctor_id": doctor,
             "patient_id": patient,
-            "starts_at": starts_at.isoformat().replace("+00:00", "Z"),
+            "starts_at": format_time(starts_at),
             "modality": "video",
             "actor": {"role": "patient", "id": patient},
         },

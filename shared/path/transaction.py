@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.codec.dead_letters import DeadLetter, Stage, UndecidableReason
 from shared.codec.decode import Malformed, Received
-from shared.codec.encode import encode_command, encode_event, event_id, format_time, pack, source_of
+from shared.codec.encode import encode_command, encode_event, event_id, pack, source_of
 from shared.codec.record import OutgoingMessage
 from shared.database import Connection, NewRows, transaction
 from shared.messages.events import Event, Request
-from shared.messages.fields import EventData
+from shared.messages.fields import EventData, format_time
 from shared.path import decisions, locks
 from shared.path.decisions import Decision, DecisionRow, Identity, Positions
 from shared.path.errors import FatalError

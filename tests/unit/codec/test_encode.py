@@ -14,12 +14,12 @@ from shared.codec.encode import (
     encode_command,
     encode_event,
     event_id,
-    format_time,
     pack,
     unpack,
 )
 from shared.codec.record import OutgoingMessage
 from shared.messages.events import Event
+from shared.messages.fields import format_time
 from tests.examples import APPOINTMENT, DOCTOR, NOW, SOURCE, example_booking, example_record, read, received
 from tests.unit.codec.records import with_headers
 
