@@ -15,10 +15,6 @@ from tests.system.harness.waiting import SOAK, until
 PENDING = 60 * SOAK
 
 
-async def nothing_is_pending(mesh: Mesh) -> bool:
-    return await mesh.query("SELECT 1 FROM appointments WHERE status = 'pending'") == []
-
-
 async def test_pending_appointments_expire_once_each_although_a_processor_is_killed(mesh: Mesh) -> None:
     mesh.environment.update(CAREMESH_PENDING_EXPIRY_SECONDS="4", CAREMESH_EXPIRY_WARNING_SECONDS="2")
     mesh.consumer()
@@ -32,9 +28,8 @@ async def test_pending_appointments_expire_once_each_although_a_processor_is_kil
         # In the middle of the first to expire, whoever sweeps is killed.
         await until(lambda: "Appointment expired" in "".join(process.log() for process in mesh.crew.all), "the first expires", step=0.01)
         await (leader if "Sweep leads" in leader.log() else other).kill()
-        await until(lambda: nothing_is_pending(mesh), "all expire")
-        await mesh.decided()
-        await mesh.noticed()
+        await until(mesh.nothing_is_pending, "all expire")
+        await mesh.end_sweeps()
 
         events = await mesh.read_events()
         for end in ("booked", "expiring", "expired"):
@@ -59,8 +54,8 @@ async def test_pending_appointments_expire_once_each_although_a_processor_is_kil
 async def test_a_confirm_before_the_deadline_wins_and_one_after_it_is_refused_as_expired(mesh: Mesh, *, swept: bool) -> None:
     mesh.environment.update(CAREMESH_PENDING_EXPIRY_SECONDS="2.5", CAREMESH_EXPIRY_WARNING_SECONDS="0.5")
     mesh.consumer()
-    processor = mesh.processor() if swept else None
-    if processor is not None:
+    if swept:
+        mesh.processor()
         await mesh.assigned(1, group=f"{mesh.group}-processor")
     await mesh.assigned(1)
     async with mesh.python_producer() as producer:
@@ -77,12 +72,9 @@ async def test_a_confirm_before_the_deadline_wins_and_one_after_it_is_refused_as
         await until(clock_of_the_log_is_past_it, "the deadline passes", step=0.3)
         await producer.publish([confirm(f"apt-{n}", "doctor", f"too-late-{n}") for n in range(10, 20)])
         await producer.publish([book("doctor", f"next-{n}", slot(n), f"next-{n}") for n in range(10, 20)])
-        if processor is not None:
-            await until(lambda: nothing_is_pending(mesh), "all that nobody answered expires")
-            await mesh.decided()
-            await mesh.noticed()
-            # A sweep may still publish a command for what it had found before somebody else closed it.
-            await processor.terminate()
+        if swept:
+            await until(mesh.nothing_is_pending, "all that nobody answered expires")
+            await mesh.end_sweeps()
         await mesh.decided()
         events = await mesh.read_events()
         assert events.tally(of("in-time")) == {"confirmed": 10}

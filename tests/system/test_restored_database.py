@@ -68,14 +68,15 @@ async def test_a_worker_notices_that_its_database_lost_decisions_while_it_ran(me
 
 async def test_the_topic_replayed_from_offset_0_changes_nothing(mesh: Mesh) -> None:
     mesh.environment.update(CAREMESH_PENDING_EXPIRY_SECONDS="3", CAREMESH_EXPIRY_WARNING_SECONDS="1")
-    worker, processor = mesh.consumer(), mesh.processor()
+    worker = mesh.consumer()
+    mesh.processor()
     load = Load(1)
     await mesh.assigned(1)
     async with mesh.python_producer() as producer:
         await producer.publish(load.chunk(400))
         await mesh.decided()
-        await until(lambda: nothing_is_pending(mesh), "what nobody answers has expired")
-        await processor.terminate()
+        await until(mesh.nothing_is_pending, "what nobody answers has expired")
+        await mesh.end_sweeps()
         commands = await mesh.read("booking.commands.v1")
         sweeps_command, *_ = [record for record in commands if dict(record.headers).get("ce_id", b"").startswith(b"expire:")]
         await producer.publish([Message(sweeps_command.key, sweeps_command.value, sweeps_command.headers)])
@@ -102,7 +103,3 @@ async def test_the_topic_replayed_from_offset_0_changes_nothing(mesh: Mesh) -> N
         assert {letter.content for letter in letters_again} == {letter.content for letter in letters}
         assert len({letter.header("caremesh_dead_letter_id") for letter in letters_again}) == load.bad_records
         await mesh.is_clean(producer.acknowledged)
-
-
-async def nothing_is_pending(mesh: Mesh) -> bool:
-    return await mesh.query("SELECT 1 FROM appointments WHERE status = 'pending'") == []

@@ -216,8 +216,7 @@ async def play(mesh: Mesh) -> Played:
     mesh.processor()
     await mesh.assigned(group=f"{mesh.group}-processor")
     await until(lambda: nothing_is_due(mesh), "all that was imported too late is swept up")
-    await mesh.decided()
-    await mesh.noticed()
+    await mesh.end_sweeps()
     await mesh.is_clean(producer.acknowledged)
     return Played(
         events=await mesh.read_events(),

@@ -114,8 +114,7 @@ async def test_a_stranger_books_is_refused_confirms_lets_one_expire_and_reads_th
 
     late = stranger.await_event(command_id=stranger.send("confirm", appointment_id=left["appointment_id"], doctor_id="dr-1", actor=doctor))
     assert (late["status_code"], late["reason"]) == (409, "wrong_status")
-    await mesh.decided()
-    await mesh.noticed()
+    await mesh.end_sweeps()
     await mesh.is_clean()
 
 

@@ -25,8 +25,7 @@ async def test_each_subscription_ends_at_its_end_and_its_patient_is_told_once(bi
             await processor.kill()
             billing.processor("session_timeout=3")
         await until(lambda: have_expired(billing, COUNT), "all have ended", seconds=60)
-        await billing.decided()
-        await billing.noticed()
+        await billing.end_sweeps()
         await billing.is_clean()
     events = await billing.read_events()
     assert events.differing() == []

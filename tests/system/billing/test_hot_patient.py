@@ -66,10 +66,10 @@ async def test_exactly_the_units_that_there_are_are_deducted_and_paid(billing: M
             return await billing.query("SELECT count(*) FROM sessions WHERE over_at IS NOT NULL") == [(SESSIONS,)]
 
         await until(all_settled, "all sessions are settled")
-        await billing.noticed()
+        assert processor.runs
+        await billing.end_sweeps()
         await billing.is_clean(alone=True)
     assert deaths == DEATHS
-    assert processor.runs
     events = await billing.read_events()
     assert events.differing() == []
     assert balances_of(events) == {(PATIENT, "voice"): 0}

@@ -51,8 +51,7 @@ async def test_two_units_whoever_asks(billing: Mesh) -> None:
                 other.publish([deduct(f"call-{name}", 1, f"d-{name}", f"p-{name}", f"other-1-{name}") for name in these]),
             )
         await until(lambda: has_settled(billing, len(names)), "all are settled", seconds=60)
-        await billing.decided()
-        await billing.noticed()
+        await billing.end_sweeps()
         await billing.is_clean(alone=True)
     events = await billing.read_events()
     assert events.differing() == []

@@ -64,9 +64,8 @@ async def test_sessions_cost_what_the_rules_say_also_when_billing_was_down(mesh:
         await those_who_buy_later(billing, calls, pay, call)
         await until(lambda: settled(billing, len(ALL)), "all are settled", seconds=60)
         await pay.publish([reverse("long:1", "doctor-1", "give-back"), cancel_subscription("of-poor", POOR, "no-more")])
-        await calls.decided()
-        await billing.decided()
-        await billing.noticed()
+        await calls.end_sweeps()
+        await billing.end_sweeps()
         await billing.is_clean()
     ends, events = await over(calls), await billing.read_events()
     assert events.differing() == []

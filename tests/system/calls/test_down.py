@@ -80,8 +80,7 @@ async def test_commands_published_meanwhile_are_decided_by_the_log_alone(calls: 
             return await calls.query("SELECT 1 FROM sessions WHERE deadline_at < now()") == []
 
         await until(nothing_waits, "all is made up")
-        await calls.decided()
-        await calls.noticed()
+        await calls.end_sweeps()
         await calls.is_clean()
         events = await calls.read_events()
     over = {event.get("call_id") or event["session_id"]: event for end in ("failed", "expired", "ended") for event in events.of_type(end)}

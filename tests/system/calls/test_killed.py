@@ -41,8 +41,7 @@ async def test_every_deadline_fires_once_whoever_is_killed(calls: Mesh) -> None:
 
         await calls.decided()
         await until(nothing_waits, "all is over", seconds=60)
-        await calls.decided()
-        await calls.noticed()
+        await calls.end_sweeps()
         await calls.is_clean()
     events = await calls.read_events()
     total = ROUNDS * EACH

@@ -44,8 +44,7 @@ async def test_a_call_from_start_to_end_a_lost_one_a_stale_one_and_a_text_sessio
             [start("lost", *PAIR, "ring-3"), on_call("connect", "lost", *PAIR, "take-3"), on_call("disconnect", "lost", *PAIR, "lose-3")]
         )
         await until(lambda: has_ended(calls, "lost"), "the lost call ends")
-        await calls.decided()
-        await calls.noticed()
+        await calls.end_sweeps()
         await calls.is_clean()
         events = await calls.read_events()
         words = {

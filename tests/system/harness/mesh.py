@@ -141,6 +141,21 @@ class Mesh:
         group = f"{self.group}-processor"
         return await self._until(lambda: self.has_committed(ends, group, self.events_topic), "all events are noticed", seconds)
 
+    async def nothing_is_pending(self) -> bool:
+        return await self.query("SELECT 1 FROM appointments WHERE status = 'pending'") == []
+
+    async def end_sweeps(self) -> None:
+        """Return once all is decided, all is noticed, and no processor runs.
+
+        A sweep may publish, late, a command for what it had found before somebody else closed it.
+        """
+        await self.decided()
+        await self.noticed()
+        for process in self.crew.all:
+            if process.runs and process.name.endswith(f"-{self.service}-processor"):
+                assert await process.terminate() == 0, self.crew.logs()
+        await self.decided()
+
     async def assigned(self, members: int = 1, group: str | None = None, seconds: float = 30) -> None:
         """Return once the group is stable with so many members."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers)
