@@ -77,16 +77,10 @@ class Stage:
     async def settle(self) -> None:
         """Let PostgreSQL and the system do now what they do by themselves within a minute or two, so that each measurement begins alike.
 
-        PostgreSQL looks at the tables, so that no plan is made for empty ones. What earlier measurements left in memory is written out, of
-        Kafka's log too: else the disk would be busy with that in the middle of the next, which waits for it at each commit.
+        PostgreSQL looks at the tables, so that no plan is made for empty ones; what the preparation left in memory is written out.
         """
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            await connection.execute("ANALYZE")
-            await connection.execute("CHECKPOINT")
-        finally:
-            await connection.close()
-        await asyncio.to_thread(os.sync)
+        await _execute(self.database_url, "ANALYZE")
+        await _write_out(self.database_url)
 
     async def decided(self) -> int:
         """How many records the service has decided, over all topics that it reads."""
@@ -156,7 +150,9 @@ class Ground:
         """
         number = next(self._numbers)
         database = f"bench{number:03}"
-        await self._execute(f"CREATE DATABASE {database}" + (f" TEMPLATE {template} STRATEGY file_copy" if template else ""))
+        await _execute(
+            self._postgres.database_url, f"CREATE DATABASE {database}" + (f" TEMPLATE {template} STRATEGY file_copy" if template else "")
+        )
         base = self._postgres.database_url.rpartition("/")[0]
         settings = Settings(
             home=self.home,
@@ -169,7 +165,7 @@ class Ground:
             call_connect_timeout_seconds=call_connect_timeout_seconds,
         )
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._execute, f"DROP DATABASE {database} WITH (FORCE)")
+            stack.push_async_callback(_execute, self._postgres.database_url, f"DROP DATABASE {database} WITH (FORCE)")
             for migrations in sorted((ROOT / "services").glob("*/migrations")):
                 await migrate(settings, migrations.parent.name, migrations)
             # The broker's clock also stamps the outcomes: the one clock that all figures are read from.
@@ -177,14 +173,25 @@ class Ground:
             stack.push_async_callback(_delete_topics, settings, names)
             async with ReadinessProbe(settings) as probe:
                 await probe.wait_coordinators([f"{settings.topic_prefix}-{service}"])
+            await _write_out(self._postgres.database_url)
             yield Stage(name, settings, self.home / "stages" / f"{number:03}", service)
 
-    async def _execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(self._postgres.database_url)
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
+
+async def _execute(database_url: str, statement: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _write_out(database_url: str) -> None:
+    """Write to the disk what lies in memory, of Kafka's log too.
+
+    Else the disk would be busy with that in the middle of a measurement, which waits for it at each commit.
+    """
+    await _execute(database_url, "CHECKPOINT")
+    await asyncio.to_thread(os.sync)
 
 
 async def _delete_topics(settings: Settings, names: list[str]) -> None:
