@@ -46,6 +46,8 @@ def server_properties(*, port: int, controller_port: int, data: Path) -> str:
         # Preallocated by each partition that is written to (default 10 MiB).
         "log.index.size.max.bytes": "2097152",
         "log.segment.bytes": "134217728",
+        # What is deleted goes at once (default: after a minute): the disk is then busy while somebody waits for it, and not later.
+        "log.segment.delete.delay.ms": "1000",
         "controlled.shutdown.enable": "true",
         "metric.reporters": "",
     }
