@@ -3,10 +3,11 @@
 import asyncio
 import statistics
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -35,21 +36,30 @@ LIMIT_MILLISECONDS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How late the deadlines of one kind were kept."""
+    """How late the deadlines of one kind were kept, in each round."""
 
     what: str
     window_seconds: float
-    late_milliseconds: Sequence[float]
+    rounds_milliseconds: Sequence[Sequence[float]]
+
+    def percentile(self, number: int) -> Spread:
+        """One of the first to the 99th."""
+        return Spread.of(_percentile(number, late) for late in self.rounds_milliseconds)
 
     @property
-    def percentiles(self) -> Sequence[float]:
-        """From the first to the 99th."""
-        return statistics.quantiles(self.late_milliseconds, n=100, method="inclusive")
+    def highest(self) -> Spread:
+        """The latest."""
+        return Spread.of(map(max, self.rounds_milliseconds))
+
+    @property
+    def late_milliseconds(self) -> list[float]:
+        """Of all rounds."""
+        return [*chain.from_iterable(self.rounds_milliseconds)]
 
     @property
     def due(self) -> str:
         """How many, and within how long."""
-        return f"{len(self.late_milliseconds):,} due within {self.window_seconds:g} s"
+        return f"{len(self.rounds_milliseconds[0]):,} due within {self.window_seconds:g} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ class Lateness:
         return [
             Target(
                 what=f"lateness p99 of {kind.what}, {kind.due}",
-                measured=Spread.of([kind.percentiles[98]]),
+                measured=kind.percentile(99),
                 limit=LIMIT_MILLISECONDS,
                 form=".0f",
                 unit=" ms",
@@ -75,39 +85,45 @@ class Lateness:
         """Every figure."""
         rows = []
         for kind in self.kinds:
-            figures = (kind.percentiles[49], kind.percentiles[98], max(kind.late_milliseconds))
-            rows.append((kind.what, kind.due, *(f"{figure:.0f}" for figure in figures)))
+            figures = (kind.percentile(50), kind.percentile(99), kind.highest)
+            rows.append((kind.what, kind.due, *(figure.text(".0f") for figure in figures)))
         return Table("Lateness, milliseconds", ("what", "due", "p50", "p99", "highest"), rows)
 
     def as_json(self) -> dict[str, Any]:
-        """All of it; a histogram has how many were late by so many whole milliseconds."""
+        """All of it; a histogram has how many of all rounds were late by so many whole milliseconds."""
         return {
             kind.what: {
-                "due": len(kind.late_milliseconds),
+                "due": len(kind.rounds_milliseconds[0]),
                 "window_seconds": kind.window_seconds,
-                "p50_milliseconds": kind.percentiles[49],
-                "p99_milliseconds": kind.percentiles[98],
-                "highest_milliseconds": max(kind.late_milliseconds),
+                "p50_milliseconds": kind.percentile(50).as_json(),
+                "p99_milliseconds": kind.percentile(99).as_json(),
+                "highest_milliseconds": kind.highest.as_json(),
                 "histogram": dict(sorted(Counter(int(late) for late in kind.late_milliseconds).items())),
             }
             for kind in self.kinds
         }
 
 
-def steps_of(_sizes: Sizes) -> int:
+def _percentile(number: int, late_milliseconds: Sequence[float]) -> float:
+    return statistics.quantiles(late_milliseconds, n=100, method="inclusive")[number - 1]
+
+
+def steps_of(sizes: Sizes) -> int:
     """How many steps it takes."""
-    return 2
+    return sizes.rounds * len(_KINDS)
 
 
 async def measure_lateness(ground: Ground, sizes: Sizes, steps: Steps) -> Lateness:
-    """Let appointments expire, and then calls time out, at an even rate."""
-    kinds = []
-    for what, measure in (("appointments that expire", _of_appointments), ("calls that time out", _of_calls)):
-        with steps.step(f"lateness: {sizes.lateness_due:,} {what} within {sizes.lateness_window_seconds:g} s"):
-            outcomes = await measure(ground, sizes)
-        kinds.append(_summary(what, outcomes, sizes))
-        steps.say(f"lateness of {what}: p50 {kinds[-1].percentiles[49]:.0f} ms, p99 {kinds[-1].percentiles[98]:.0f} ms")
-    return Lateness(kinds)
+    """Let appointments expire, and then calls time out, at an even rate; round by round."""
+    rounds: defaultdict[str, list[Sequence[float]]] = defaultdict(list)
+    for number in range(sizes.rounds):
+        label = f"round {number + 1} of {sizes.rounds}"
+        for what, measure in _KINDS.items():
+            with steps.step(f"lateness, {label}: {sizes.lateness_due:,} {what} within {sizes.lateness_window_seconds:g} s"):
+                late = _late_milliseconds(what, await measure(ground, sizes), sizes)
+            rounds[what].append(late)
+            steps.say(f"lateness of {what}: p50 {_percentile(50, late):.0f} ms, p99 {_percentile(99, late):.0f} ms")
+    return Lateness([Deadlines(what, sizes.lateness_window_seconds, of_what) for what, of_what in rounds.items()])
 
 
 async def _of_appointments(ground: Ground, sizes: Sizes) -> list[Outcome]:
@@ -182,7 +198,7 @@ def _first_of(type_: str, outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [*first.values()]
 
 
-def _summary(what: str, outcomes: Sequence[Outcome], sizes: Sizes) -> Deadlines:
+def _late_milliseconds(what: str, outcomes: Sequence[Outcome], sizes: Sizes) -> list[float]:
     """See that each fell due once, and how late.
 
     Raises:
@@ -191,5 +207,7 @@ def _summary(what: str, outcomes: Sequence[Outcome], sizes: Sizes) -> Deadlines:
     if len(outcomes) != sizes.lateness_due:
         message = f"Of {what} there were {len(outcomes)}, and there must be {sizes.lateness_due}. The measurement is void."
         raise VoidError(message)
-    late = [(outcome.appended_at_seconds - datetime.fromisoformat(outcome.time).timestamp()) * 1000 for outcome in outcomes]
-    return Deadlines(what, sizes.lateness_window_seconds, late)
+    return [(outcome.appended_at_seconds - datetime.fromisoformat(outcome.time).timestamp()) * 1000 for outcome in outcomes]
+
+
+_KINDS: Final = {"appointments that expire": _of_appointments, "calls that time out": _of_calls}

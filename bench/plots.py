@@ -97,14 +97,15 @@ def plot_curve(curve: Curve, path: Path) -> None:
 def plot_lateness(lateness: Lateness, path: Path) -> None:
     """For each kind of deadline, how many were kept how late; the few that were later than the axis reaches are in its last bar."""
     figure, several = plt.subplots(1, len(lateness.kinds), figsize=(8, 4.2), sharey=True, squeeze=False)
-    longest = 1.2 * max(LIMIT_MILLISECONDS, *(kind.percentiles[98] for kind in lateness.kinds))
+    longest = 1.2 * max(LIMIT_MILLISECONDS, *(kind.percentile(99).median for kind in lateness.kinds))
     edges = [number * longest / _HISTOGRAM_BARS for number in range(_HISTOGRAM_BARS + 1)]
     for axes, kind in zip(several[0], lateness.kinds, strict=True):
+        p99 = kind.percentile(99).median
         shown = [min(max(late, 0), longest) for late in kind.late_milliseconds]
         axes.hist(shown, bins=edges, weights=[100 / len(shown)] * len(shown), color=_MESH)
-        axes.axvline(kind.percentiles[98], color="#444444", linewidth=1)
+        axes.axvline(p99, color="#444444", linewidth=1)
         axes.axvline(LIMIT_MILLISECONDS, color=_TARGET, linestyle="--", linewidth=1)
-        for place, name, color in ((kind.percentiles[98], "p99", "#444444"), (LIMIT_MILLISECONDS, "p99 at the most", _TARGET)):
+        for place, name, color in ((p99, "p99", "#444444"), (LIMIT_MILLISECONDS, "p99 at the most", _TARGET)):
             axes.text(
                 place, 0.99, f"{name} ", color=color, rotation=90, ha="right", va="top", fontsize=9, transform=axes.get_xaxis_transform()
             )
