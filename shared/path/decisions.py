@@ -4,9 +4,10 @@ A command's row says that it was decided, and holds the messages to the byte. So
 publishing them again: the input log is the retry queue, and no relay polls an outbox.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -86,25 +87,57 @@ class Decision:
         return unpack(self.packed_messages)
 
 
+class Recalled(NamedTuple):
+    """What is known when a batch's turn has come.
+
+    Attributes:
+        decisions: those that were taken before for commands of the batch.
+        busy: of the locks that were tried, the keys of those that somebody else holds.
+        clock: the database's, read after all locks that were waited for.
+    """
+
+    decisions: dict[Identity, Decision]
+    busy: frozenset[int]
+    clock: datetime
+
+
+# One turn for two questions that need no answer of each other. What a statement sees is fixed when it begins: after the locks that
+# were waited for, before those that it tries. So it must not read anything that only these guard.
 _RECALL = text(
     """
-    SELECT decided.source, decided.id, fingerprint, topic, partition, "offset", messages
-    FROM unnest(string_to_array(:sources, chr(10)), string_to_array(:ids, chr(10))) AS asked (source, id)
-    JOIN decisions AS decided ON decided.source = asked.source AND decided.id = asked.id
+    WITH tried AS MATERIALIZED (
+        SELECT clock_timestamp() AS clock, array(SELECT key FROM unnest(:tried) AS key WHERE NOT pg_try_advisory_xact_lock(key)) AS busy
+    )
+    SELECT clock, busy, decided.source, decided.id, fingerprint, topic, partition, "offset", messages
+    FROM tried
+    LEFT JOIN (
+        unnest(string_to_array(:sources, chr(10)), string_to_array(:ids, chr(10))) AS asked (asked_source, asked_id)
+        JOIN decisions AS decided ON decided.source = asked_source AND decided.id = asked_id
+    ) ON true
     """,
-).bindparams(bindparam("sources", type_=Text), bindparam("ids", type_=Text))
+).bindparams(bindparam("tried", type_=ARRAY(BigInteger)), bindparam("sources", type_=Text), bindparam("ids", type_=Text))
 
 
-async def recall(connection: Connection, identities: Collection[Identity]) -> dict[Identity, Decision]:
-    """The decisions already taken for these commands."""
-    if not identities:
-        return {}
+async def recall(connection: Connection, identities: Collection[Identity], *, tried: Sequence[int]) -> Recalled:
+    """The decisions already taken for these commands; and, in the same turn, try locks that are not worth waiting for.
+
+    Args:
+        connection: in a transaction that holds what was waited for.
+        identities: of the commands.
+        tried: the keys of locks to hold until its end if nobody holds them.
+    """
     rows = await fetch(
         connection,
         _RECALL,
-        {"sources": joined(source for source, _ in identities), "ids": joined(identifier for _, identifier in identities)},
+        {
+            "tried": tried,
+            "sources": joined(source for source, _ in identities),
+            "ids": joined(identifier for _, identifier in identities),
+        },
     )
-    return {(source, identifier): Decision(*decision) for source, identifier, *decision in rows}
+    clock, busy = rows[0][:2]
+    found = {(source, identifier): Decision(*decision) for _, _, source, identifier, *decision in rows if source is not None}
+    return Recalled(found, frozenset(busy), clock)
 
 
 #: A row of the decision table, in the order of its columns.

@@ -1,23 +1,21 @@
 """Advisory locks: the safety argument of the mesh, whoever owns a partition.
 
-They last until the end of the transaction, write nothing, and are taken in one order everywhere: first the ordered ones,
+They last until the end of the transaction, write nothing, and are waited for in one order everywhere: first the ordered ones,
 then the shared ones, each sorted. So no two batches wait for each other in a circle.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
 import structlog
-from sqlalchemy import BigInteger, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.database import Connection, fetch
+from shared.database import BEGIN, Connection, ended_in_order
 from shared.path.errors import DATABASE_ERRORS
 
 #: How long a lock is waited for before anybody asks who holds it.
@@ -27,21 +25,6 @@ STUCK_AFTER_SECONDS: Final = 10.0
 _LOOK_AGAIN_SECONDS: Final = 1.0
 
 _log = structlog.get_logger()
-
-# One statement, in an order that its parts depend on: wait for the ordered locks, try the shared ones, read the clock.
-_ACQUIRE = text(
-    """
-    WITH waited AS MATERIALIZED (
-        SELECT count(pg_advisory_xact_lock(key)) AS locks FROM unnest(:wait_for) AS key
-    ), tried AS MATERIALIZED (
-        SELECT array(
-            SELECT key FROM unnest(:try_for) AS key WHERE waited.locks >= 0 AND NOT pg_try_advisory_xact_lock(key)
-        ) AS busy
-        FROM waited
-    )
-    SELECT clock_timestamp(), busy FROM tried
-    """,
-).bindparams(bindparam("wait_for", type_=ARRAY(BigInteger)), bindparam("try_for", type_=ARRAY(BigInteger)))
 
 # statement_timeout and its kin do not reach a backend that waits for the client in the middle of a COPY.
 _TERMINATE = text(
@@ -62,26 +45,24 @@ def lock_key(service: str, name: str) -> int:
     return int.from_bytes(blake2b(f"{service}:{name}".encode(), digest_size=8).digest(), signed=True)
 
 
-async def acquire(
-    connection: Connection, *, wait_for: Sequence[int], try_for: Sequence[int], rescuer: AsyncEngine
-) -> tuple[datetime, frozenset[int]]:
-    """Take locks until the end of the transaction.
+@asynccontextmanager
+async def holding(connection: Connection, keys: Sequence[int], *, rescuer: AsyncEngine) -> AsyncIterator[None]:
+    """Hold locks for the length of a transaction, which begins in the same turn and ends with the block.
 
     A process that was stopped in the middle of a transaction would hold up all others for as long as it stays stopped;
     after a while its connection is ended, so that it rolls back.
 
     Args:
-        connection: in a transaction.
-        wait_for: the keys of locks to wait for, in the order in which everybody takes them.
-        try_for: the keys of locks to take if nobody holds them.
+        connection: not in a transaction.
+        keys: the keys of locks to wait for, in the order in which everybody takes them.
         rescuer: an engine in the role of the URL, which may end our own other connections.
-
-    Returns:
-        The database's clock, read after all locks were taken, and the keys of the tried locks that somebody else holds.
     """
-    async with _ending_stuck_holders(rescuer, connection.get_server_pid()):
-        [(clock, busy)] = await fetch(connection, _ACQUIRE, {"wait_for": wait_for, "try_for": try_for})
-    return clock, frozenset(busy)
+    # Only a statement without parameters can follow another in one turn; of what it holds, all is whole numbers.
+    wait = f"SELECT count(pg_advisory_xact_lock(key)) FROM unnest('{{{','.join(map(str, keys))}}}'::bigint[]) AS key"  # noqa: S608
+    async with ended_in_order(connection):
+        async with _ending_stuck_holders(rescuer, connection.get_server_pid()):
+            await connection.execute(f"{BEGIN}; {wait}")
+        yield
 
 
 @asynccontextmanager

@@ -14,14 +14,15 @@ from shared.codec.dead_letters import DeadLetter, Stage, UndecidableReason
 from shared.codec.decode import Malformed, Received
 from shared.codec.encode import encode_command, encode_event, event_id, pack, source_of
 from shared.codec.record import OutgoingMessage
-from shared.database import Connection, NewRows, transaction
+from shared.database import Connection, NewRows, connected
 from shared.messages.events import Event, Request
 from shared.messages.fields import EventData, format_time
 from shared.path import decisions, locks
-from shared.path.decisions import Decision, DecisionRow, Identity, Positions
+from shared.path.decisions import Decision, DecisionRow, Identity, Positions, Recalled
 from shared.path.errors import FatalError
 from shared.path.hearing import Hearing
-from shared.path.service import Locks, Parties, Service, State
+from shared.path.needs import Needs, needs_of
+from shared.path.service import Service, State
 from shared.topics import commands_topic, events_topic
 
 #: What a command comes to: messages to publish, or a dead letter.
@@ -119,8 +120,7 @@ class Transactions(Generic[State]):
         must = frozenset(batch if must is None else must)
         for _ in range(_MORE_THAN_EVER_NEEDED):
             try:
-                async with transaction(self._engine) as connection:
-                    decided, written = await self._decide_under_locks(connection, batch, positions, must)
+                decided, written = await self._decide_in_transaction(batch, positions, must)
             except PartiesAppearedError:
                 continue
             self._seen |= {place: max(offset, self._seen.get(place, 0)) for place, offset in written.items()}
@@ -128,21 +128,37 @@ class Transactions(Generic[State]):
         message = "Entities kept appearing while their locks were taken, ten times in a row."
         raise RuntimeError(message)
 
-    async def _decide_under_locks(
-        self, connection: Connection, batch: Mapping[int, Received], positions: PositionsWhenLeft, must: Collection[int]
+    async def _decide_in_transaction(
+        self, batch: Mapping[int, Received], positions: PositionsWhenLeft, must: Collection[int]
     ) -> tuple[_Decided, Positions]:
         service = self._service
-        named = {entity for received in batch.values() if (entity := service.named_entity(received)) is not None}
-        parties = await service.parties(connection, named) if named else {}
-        clock, now, left = await self._lock(connection, batch, parties, must)
-        recalled = await decisions.recall(connection, {(received.source, received.id) for received in now.values()})
-        fresh = [received for received in now.values() if (received.source, received.id) not in recalled]
+        async with connected(self._engine) as connection:
+            named = {entity for received in batch.values() if (entity := service.named_entity(received)) is not None}
+            parties = await service.parties(connection, named) if named else {}
+            needs = needs_of(service.name, {index: service.locks(received, parties) for index, received in batch.items()}, must)
+            async with locks.holding(connection, needs.waited, rescuer=self._rescuer):
+                return await self._decide_under_locks(connection, batch, positions, needs, unknown=named - parties.keys())
+
+    async def _decide_under_locks(
+        self,
+        connection: Connection,
+        batch: Mapping[int, Received],
+        positions: PositionsWhenLeft,
+        needs: Needs,
+        *,
+        unknown: Collection[str],
+    ) -> tuple[_Decided, Positions]:
+        service = self._service
+        identities = {(received.source, received.id) for received in batch.values()}
+        recalled = await decisions.recall(connection, identities, tried=needs.tried)
+        now, left = needs.split(batch, recalled.busy)
+        fresh = [received for received in now.values() if (received.source, received.id) not in recalled.decisions]
         # Before the states: what is written by another worker between the two must not be taken for something never heard of.
         heard = await decisions.read(connection, self._consumer_group) if self._hearing.awaits(fresh) else {}
         state = await service.load(connection, fresh)
-        if any(state.knows(entity) for entity in named - parties.keys()):
+        if any(state.knows(entity) for entity in unknown):
             raise PartiesAppearedError
-        decided = self._decide_each(now, recalled, state, clock, heard)
+        decided = self._decide_each(now, recalled, state, heard)
         # Somebody else may have decided one of the commands meanwhile: its primary key says so.
         news = [*await service.record(connection, state), NewRows(service.decisions, decided.rows)]
         written = positions([*left, *decided.left])
@@ -161,43 +177,23 @@ class Transactions(Generic[State]):
                 )
                 raise FatalError(message)
 
-    async def _lock(
-        self, connection: Connection, batch: Mapping[int, Received], parties: Mapping[str, Parties], must: Collection[int]
-    ) -> tuple[datetime, Mapping[int, Received], Collection[Received]]:
-        """Take the locks; return the database's clock, what can be decided now, and what is left."""
-        service = self._service
-        needs = {index: service.locks(received, parties) for index, received in batch.items()}
-        ordered = {locks.lock_key(service.name, name) for need in needs.values() for name in need.ordered}
-        shared = {name: locks.lock_key(service.name, name) for need in needs.values() for name in need.shared}
-        awaited = {shared[name] for index in must for name in needs[index].shared}
-        clock, busy = await locks.acquire(
-            connection,
-            wait_for=sorted(ordered) + sorted(awaited),
-            try_for=sorted(set(shared.values()) - awaited),
-            rescuer=self._rescuer,
-        )
-        if not busy:
-            return clock, batch, ()
-        now, left = _split_by_lock(batch, needs, {name for name, key in shared.items() if key in busy})
-        return clock, now, left.values()
-
     def _decide_each(
         self,
         batch: Mapping[int, Received],
-        recalled: dict[Identity, Decision],
+        recalled: Recalled,
         state: State,
-        clock: datetime,
         heard: Positions,
     ) -> _Decided:
         decided = _Decided()
+        known, clock = recalled.decisions, recalled.clock
         decided_at = format_time(clock)
         # The rows of this very batch, for copies within it.
         row_of: dict[Identity, int] = {}
         for index, received in batch.items():
             identity = (received.source, received.id)
             if identity in row_of:
-                recalled[identity] = _decision_of(decided.rows[row_of[identity]])
-            if (decision := recalled.get(identity)) is not None:
+                known[identity] = _decision_of(decided.rows[row_of[identity]])
+            if (decision := known.get(identity)) is not None:
                 decided.answers[index] = _answer_again(received, decision)
                 continue
             if self._must_wait(received, state, heard, decided):
@@ -252,23 +248,6 @@ class Transactions(Generic[State]):
             time=cause.log_time,
             context=context,
         )
-
-
-def _split_by_lock(
-    batch: Mapping[int, Received], needs: Mapping[int, Locks], busy: set[str]
-) -> tuple[dict[int, Received], dict[int, Received]]:
-    """Set aside what needs a busy lock, and whatever follows it under the same key or identity."""
-    now: dict[int, Received] = {}
-    later: dict[int, Received] = {}
-    waiting: set[object] = set()
-    for index, received in batch.items():
-        key, identity = received.record.key, (received.source, received.id)
-        if key in waiting or identity in waiting or not busy.isdisjoint(needs[index].shared):
-            waiting |= {key, identity}
-            later[index] = received
-        else:
-            now[index] = received
-    return now, later
 
 
 def _answer_again(received: Received, decision: Decision) -> Answer:

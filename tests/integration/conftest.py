@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.booking.app import booking
 from services.booking.working_set import Appointments
-from shared.database import Connection, create_engine
-from shared.path import locks
+from shared.database import create_engine
+from shared.path import transaction
 from shared.path.handler import Handler
 from shared.path.hearing import Hearing
 from shared.path.intake import heard_topics, intake_of
@@ -19,6 +19,7 @@ from shared.path.transaction import Transactions
 from shared.path.watchdog import Watchdog
 from shared.settings import Settings
 from tests.integration.worker import Worker
+from tests.without_locks import needs_nothing
 
 
 @pytest.fixture
@@ -92,9 +93,4 @@ async def connection(database_url: str) -> AsyncIterator[Any]:
 @pytest.fixture
 def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks that hold nothing."""
-    acquire = locks.acquire
-
-    async def acquire_nothing(connection: Connection, *, rescuer: Any, **_: Any) -> Any:
-        return await acquire(connection, wait_for=[], try_for=[], rescuer=rescuer)
-
-    monkeypatch.setattr(locks, "acquire", acquire_nothing)
+    monkeypatch.setattr(transaction, "needs_of", needs_nothing)

@@ -20,10 +20,11 @@ import shared.runtimes.consumer as runtime
 import shared.runtimes.service as consumers
 from shared.codec.decode import Received
 from shared.codec.record import OutgoingMessage, Record
-from shared.path import decisions, locks, transaction
+from shared.path import decisions, transaction
 from shared.path.pipeline import Pipeline
 from shared.path.publisher import Publisher
 from shared.runtimes.consumer import ConsumerRuntime
+from tests.without_locks import needs_nothing
 
 
 def _die() -> None:
@@ -109,9 +110,9 @@ def stop_after_recall(partition: str) -> None:
         in_hand.update(received.record.partition for received in batch.values())
         return await decide(self, batch, positions, must=must)
 
-    async def recall_and_stop(connection: Any, identities: Collection[decisions.Identity]) -> dict[decisions.Identity, decisions.Decision]:
+    async def recall_and_stop(*asked: Any, **tried: Any) -> decisions.Recalled:
         nonlocal stopped
-        found = await recall(connection, identities)
+        found = await recall(*asked, **tried)
         if int(partition) in in_hand and not stopped:
             stopped = True
             _stop()
@@ -156,19 +157,17 @@ def commit_before_transaction(batch: str) -> None:
 def no_recall(_: str) -> None:
     """A mutant: it does not ask what was decided before."""
 
-    async def forgetful(_connection: object, _identities: Collection[decisions.Identity]) -> dict[decisions.Identity, decisions.Decision]:
-        return {}
+    recall = decisions.recall
+
+    async def forgetful(connection: Any, _identities: Collection[decisions.Identity], **tried: Any) -> decisions.Recalled:
+        return await recall(connection, (), **tried)
 
     _replace(decisions, "recall", forgetful)
 
 
 def no_locks(_: str) -> None:
     """A mutant: it takes no lock."""
-
-    async def acquire(connection: Any, **_: object) -> tuple[Any, frozenset[int]]:
-        return await connection.fetchval("SELECT clock_timestamp()"), frozenset()
-
-    _replace(locks, "acquire", acquire)
+    _replace(transaction, "needs_of", needs_nothing)
 
 
 def noting(seconds: str) -> None:
