@@ -30,3 +30,12 @@ def client_options(settings: Settings) -> dict[str, Any]:
             "sasl_plain_password": settings.kafka_sasl_password.get_secret_value(),
         }
     return options
+
+
+def consumer_options(settings: Settings) -> dict[str, Any]:
+    """The same for a consumer, which reads nothing that its producer has taken back, or still may: it was not said.
+
+    Raises:
+        OSError: the file of ``CAREMESH_KAFKA_CA_FILE`` cannot be read.
+    """
+    return client_options(settings) | {"isolation_level": "read_committed"}

@@ -65,6 +65,8 @@ async def audit(
         **options,
         group_id=None,
         enable_auto_commit=False,
+        # What its producer has taken back was not said, and asks for no outcome.
+        isolation_level="read_committed",
         fetch_max_bytes=_FETCH_BYTES,
         max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
     )
@@ -145,9 +147,24 @@ class _Reader:
             # The ends after the commits: an event that was published in between counts as not yet read.
             committed = await self._committed()
             ends = await self._ends(partitions)
-            if all(_is_reached(ends, committed[group], topics) for group, topics in self._groups.items()):
+            behind = _behind(ends, committed, self._groups)
+            if not behind or not await self._lies_anything(behind, ends):
                 return
             await asyncio.sleep(_WAIT_STEP_SECONDS)
+
+    async def _lies_anything(self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether a record lies in between: the end of a transaction has an offset that nobody commits."""
+        beginnings = await self._consumer.beginning_offsets(list(starts))
+        self._consumer.assign(sorted(starts))
+        for place, start in starts.items():
+            self._consumer.seek(place, max(start, beginnings[place]))
+        try:
+            if await self._consumer.getmany(timeout_ms=_POLL_TIMEOUT_MILLISECONDS, max_records=1):
+                return True
+            return any([await self._consumer.position(place) < ends[place] for place in starts])
+        finally:
+            # The next question would wait behind a fetch that waits for more.
+            self._consumer.pause(*starts)
 
     async def snapshot(self, partitions: Mapping[str, list[TopicPartition]]) -> _Snapshot:
         """Look up to where to read: effects before their causes, so that whatever is read has its cause read too."""
@@ -219,6 +236,15 @@ class _Reader:
                 return {(place.topic, place.partition): entry.offset for place, entry in committed.items() if entry.offset >= 0}
 
 
-def _is_reached(ends: Mapping[TopicPartition, int], committed: _Committed, topics: Collection[str]) -> bool:
-    # What no record was ever written to needs no commit.
-    return all(committed.get((place.topic, place.partition), 0) >= end for place, end in ends.items() if place.topic in topics)
+def _behind(
+    ends: Mapping[TopicPartition, int], committed: Mapping[str, _Committed], groups: Mapping[str, Collection[str]]
+) -> dict[TopicPartition, int]:
+    """Where a group has not committed up to the end, and the least that one has committed there."""
+    behind: dict[TopicPartition, int] = {}
+    for group, topics in groups.items():
+        for place, end in ends.items():
+            # What no record was ever written to needs no commit.
+            offset = committed[group].get((place.topic, place.partition), 0)
+            if place.topic in topics and offset < end:
+                behind[place] = min(offset, behind.get(place, offset))
+    return behind

@@ -16,6 +16,7 @@ from shared.cli.seen import Seen
 from shared.cli.terminal import complain, print_json, table_console
 from shared.cli.topic_names import short_name
 from shared.cli.wording import duration
+from shared.codec.record import Record
 from shared.embedded.readiness import GroupStatus, ReadinessProbe
 from shared.mesh import MESH, MeshProcess
 from shared.settings import Settings
@@ -131,14 +132,14 @@ async def _topic_lag(reader: TopicReader, topic: str, committed: Mapping[tuple[s
         offset = committed.get((topic, partition))
         # What retention has removed is nobody's to read.
         first = max(offset or 0, beginning)
-        behind = max(end - first, 0)
+        waiting = await reader.first_from(topic, partition, first) if first < end else None
         partitions.append(
             PartitionLag(
                 partition=partition,
                 committed=offset,
                 end=end,
-                behind=behind,
-                oldest_waits_seconds=await _waits(reader, topic, partition, first) if behind else None,
+                behind=end - first if waiting is not None else 0,
+                oldest_waits_seconds=_waits_seconds(waiting) if waiting is not None else None,
             )
         )
     waits = [partition.oldest_waits_seconds for partition in partitions if partition.oldest_waits_seconds is not None]
@@ -150,9 +151,8 @@ async def _topic_lag(reader: TopicReader, topic: str, committed: Mapping[tuple[s
     )
 
 
-async def _waits(reader: TopicReader, topic: str, partition: int, offset: int) -> float | None:
-    record = await reader.at(topic, partition, offset)
-    return None if record is None else max((datetime.now(UTC) - Seen(record).at).total_seconds(), 0.0)
+def _waits_seconds(record: Record) -> float:
+    return max((datetime.now(UTC) - Seen(record).at).total_seconds(), 0.0)
 
 
 def _table(groups: Sequence[GroupLag], prefix: str, *, partitions: bool) -> Table:

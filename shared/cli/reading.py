@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from shared.codec.record import Record
-from shared.kafka_client import client_options
+from shared.kafka_client import client_options, consumer_options
 from shared.settings import Settings
 
 _POLL_MILLISECONDS: Final = 500
@@ -25,7 +25,7 @@ class TopicReader:
 
     def __init__(self, settings: Settings) -> None:
         """Make it; nothing is connected yet."""
-        self._options = client_options(settings)
+        self._settings = settings
         self._consumer: Any = None
 
     async def __aenter__(self) -> Self:
@@ -34,7 +34,7 @@ class TopicReader:
         Raises:
             aiokafka.errors.KafkaError: no broker is to be reached.
         """
-        self._consumer = AIOKafkaConsumer(**self._options, enable_auto_commit=False)
+        self._consumer = AIOKafkaConsumer(**consumer_options(self._settings), enable_auto_commit=False)
         try:
             await self._consumer.start()
         except BaseException:
@@ -140,16 +140,31 @@ class TopicReader:
         Raises:
             aiokafka.errors.KafkaError: it cannot be read.
         """
+        record = await self.first_from(topic, partition, offset)
+        return record if record is not None and record.offset == offset else None
+
+    async def first_from(self, topic: str, partition: int, offset: int) -> Record | None:
+        """The first record from an offset on; ``None`` when none lies there by now: the end of a transaction has an offset, too.
+
+        Raises:
+            aiokafka.errors.KafkaError: it cannot be read.
+        """
         place = TopicPartition(topic, partition)
-        if not (await self._consumer.beginning_offsets([place]))[place] <= offset < (await self._consumer.end_offsets([place]))[place]:
-            return None
-        self._assign({place: offset})
+        start = max(offset, (await self._consumer.beginning_offsets([place]))[place])
+        end = (await self._consumer.end_offsets([place]))[place]
+        self._assign({place: start})
         give_up_at = time.monotonic() + _SILENCE_SECONDS
-        while time.monotonic() < give_up_at:
-            if polled := await self._poll():
-                return next((record for record in polled if record.offset == offset), None)
-        message = f"{topic}, partition {partition}, offset {offset} did not come within {_SILENCE_SECONDS} seconds"
-        raise KafkaTimeoutError(message)
+        try:
+            while await self._consumer.position(place) < end:
+                if polled := await self._poll():
+                    return min(polled, key=lambda record: record.offset)
+                if time.monotonic() > give_up_at:
+                    message = f"{topic}, partition {partition}, offset {start} did not come within {_SILENCE_SECONDS} seconds"
+                    raise KafkaTimeoutError(message)
+        finally:
+            # The next question would wait behind a fetch that waits for more.
+            self._consumer.pause(place)
+        return None
 
     async def _starts(self, partitions: Sequence[TopicPartition], since: datetime | None) -> dict[TopicPartition, int]:
         if since is None:
@@ -171,7 +186,7 @@ class TopicReader:
 
     @asynccontextmanager
     async def _administration(self) -> AsyncIterator[Any]:
-        admin = AIOKafkaAdminClient(**self._options)
+        admin = AIOKafkaAdminClient(**client_options(self._settings))
         try:
             await admin.start()
             yield admin

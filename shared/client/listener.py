@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from shared.kafka_client import client_options
+from shared.kafka_client import client_options, consumer_options
 from shared.settings import Settings
 
 _POLL_MILLISECONDS: Final = 1_000
@@ -68,7 +68,7 @@ class Listener:
             topics: their full names; they exist.
             hear: is called for each record, in the order of its partition; it must not raise.
         """
-        self._options = client_options(settings)
+        self._settings = settings
         self._topics = topics
         self._hear = hear
         self._consumer: Any = None
@@ -80,7 +80,9 @@ class Listener:
         Raises:
             aiokafka.errors.KafkaError: no broker is to be reached, or a topic does not exist.
         """
-        self._consumer = AIOKafkaConsumer(**self._options, enable_auto_commit=False, metadata_max_age_ms=_METADATA_AGE_MILLISECONDS)
+        self._consumer = AIOKafkaConsumer(
+            **consumer_options(self._settings), enable_auto_commit=False, metadata_max_age_ms=_METADATA_AGE_MILLISECONDS
+        )
         try:
             await self._consumer.start()
             partitions = await self._partitions()
@@ -102,7 +104,7 @@ class Listener:
         await self._consumer.stop()
 
     async def _partitions(self) -> list[TopicPartition]:
-        admin = AIOKafkaAdminClient(**self._options)
+        admin = AIOKafkaAdminClient(**client_options(self._settings))
         try:
             await admin.start()
             # Asked for by name, a topic that is not there would be created on some clusters.

@@ -33,7 +33,9 @@ RECORD: Final = f"""\
   absent: they never cost a command its outcome. Without a `ce_correlationid` the command's own id takes its place in all that it causes.
 - **Structured mode** is taken, too: without any `ce_…` header, or with a `content-type` that begins with `application/cloudevents`, the value
   is `{{"specversion": "1.0", "id", "source", "type", "data": {{…}}}}`, optionally with `time`, `correlationid` and `traceparent`. The record still
-  needs its key. So a command is one line piped into kcat. We publish in binary mode alone."""
+  needs its key. So a command is one line piped into kcat. We publish in binary mode alone.
+- **Transactions** of Kafka are honoured: a command that is published in one is decided once it is committed, and never if it is aborted. While
+  one is open, what lies behind it on its partitions waits, until its producer's `transaction.timeout.ms` at the most: keep it short."""
 
 OUTCOMES: Final = """\
 **A command is its `ce_source` and `ce_id`.** Published again, however often and from anywhere, it leads to no second decision: the recorded

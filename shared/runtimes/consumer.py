@@ -39,7 +39,7 @@ class ConsumerRuntime:
 
     def __init__(
         self,
-        client_options: dict[str, Any],
+        consumer_options: dict[str, Any],
         *,
         topics: Collection[str],
         consumer_group: str,
@@ -49,7 +49,7 @@ class ConsumerRuntime:
         session_timeout_seconds: float = 10.0,
     ) -> None:
         """Make it; nothing is connected yet."""
-        self._client_options = client_options
+        self._consumer_options = consumer_options
         self._topics = topics
         self._consumer_group = consumer_group
         self._engine = engine
@@ -159,7 +159,7 @@ class ConsumerRuntime:
         backoff = Backoff()
         while True:
             consumer = AIOKafkaConsumer(
-                **self._client_options,
+                **self._consumer_options,
                 group_id=self._consumer_group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
@@ -247,7 +247,7 @@ class ConsumerRuntime:
                 _log.warning("New partitions cannot be checked for now, trying again", error=describe(error))
                 await backoff.wait()
                 continue
-            check_nothing_was_lost(committed, known, self._consumer_group, self._client_options["bootstrap_servers"])
+            check_nothing_was_lost(committed, known, self._consumer_group, self._consumer_options["bootstrap_servers"])
             self._unchecked -= partitions
 
 

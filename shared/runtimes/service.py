@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from shared.kafka_client import client_options
+from shared.kafka_client import consumer_options
 from shared.path.assembly import Resources, make_handler, open_resources
 from shared.path.intake import intake_of
 from shared.path.pipeline import Pipeline
@@ -31,7 +31,7 @@ async def run_consumer(settings: Settings, service: Service[State], beside: Besi
     consumer_group = f"{settings.topic_prefix}-{service.name}"
     async with open_resources(settings, service.name, consumer_group) as resources:
         runtime = ConsumerRuntime(
-            client_options(settings),
+            consumer_options(settings),
             topics=intake_of(service, settings.topic_prefix).keys(),
             consumer_group=consumer_group,
             engine=resources.engine,
