@@ -23,7 +23,6 @@ from shared.embedded.options import EmbeddedOptions
 from shared.settings import Settings
 
 _PREFIX: Final = "CAREMESH_"
-_ENDPOINTS: Final = ("kafka_bootstrap_servers", "database_url", "notify_email_url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ def config(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
     """Print the settings in effect, secrets masked: what is set in the environment, and the defaults of the rest.
 
     Every setting is an environment variable with the prefix CAREMESH_, its unit in its name. An empty Kafka or database means the embedded
-    one; while a mesh runs in CAREMESH_HOME, its addresses are shown.
+    one; while a mesh runs in CAREMESH_HOME, its addresses and limits are shown, and all other commands go by them.
 
     A variable with the prefix that is no setting is named on standard error: a typing error changes nothing, and nobody notices.
 
@@ -92,7 +91,7 @@ def _entries(settings: BaseSettings, endpoints: BaseSettings) -> Iterator[Entry]
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         origin = "set" if name in settings.model_fields_set else "default"
-        if name in _ENDPOINTS and value != getattr(endpoints, name):
+        if value != getattr(endpoints, name):
             value, origin = getattr(endpoints, name), "embedded"
         yield Entry(variable=_PREFIX + name.upper(), value=_masked(name, value), origin=origin, says=field.description or "")
 

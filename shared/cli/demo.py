@@ -200,7 +200,9 @@ class _Performance:
     def _print_lines(self, settings: Settings, run_id: str) -> None:
         # What stays up is worth looking at with other tools.
         state = MeshState.read(settings.home.absolute())
-        environment = {name: os.environ[name] for name in ("CAREMESH_HOME", *SHORT_LIMITS) if name in os.environ}
+        # A mesh that runs in a home says itself what it decides by.
+        limits = SHORT_LIMITS if state is None else ()
+        environment = {name: os.environ[name] for name in ("CAREMESH_HOME", *limits) if name in os.environ}
         logs = str(_short(settings.home / "logs")) if state is not None else ""
         lines = [*kcat_lines(settings, run_id), *our_lines(_program(), environment, logs)]
         self._console.print("\nTo copy, into another terminal:", style="bold")

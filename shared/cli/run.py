@@ -24,11 +24,11 @@ def run(
 ) -> None:
     """Run one service or processor in the foreground, until SIGTERM or Ctrl-C.
 
-    Several of the same share the partitions; when one dies, the others take over its part. Kafka and the database are those of the mesh that
-    runs in CAREMESH_HOME, or those that CAREMESH_KAFKA_BOOTSTRAP_SERVERS and CAREMESH_DATABASE_URL name: then call `caremesh migrate` and
-    `caremesh topics create` once before.
+    Several of the same share the partitions; when one dies, the others take over its part. Kafka, the database and the limits are those of the
+    mesh that runs in CAREMESH_HOME, where the environment sets no others; or CAREMESH_KAFKA_BOOTSTRAP_SERVERS and CAREMESH_DATABASE_URL name
+    them: then call `caremesh migrate` and `caremesh topics create` once before.
 
-    Give every process of a service the same settings: limits are read where a command is decided.
+    Elsewhere, give every process of a service the same settings: limits are read where a command is decided.
 
     Exit code 0 after SIGTERM, 2 for an unknown name, or when Kafka, its topics or the database are not to be
     found, 78 when the process says that its set-up must be mended.

@@ -58,24 +58,19 @@ def our_lines(program: str, environment: Mapping[str, str], logs: str) -> Sequen
 
     Args:
         program: how it was called.
-        environment: the variables that name this mesh and its limits, where they are not the defaults.
+        environment: the variables by which this mesh and its limits are known.
         logs: the folder of the logs; empty when they are not on this machine.
     """
-    home = {name: value for name, value in environment.items() if name == "CAREMESH_HOME"}
-    short = _with(home, program)
+    short = " ".join([*(f"{name}={value}" for name, value in environment.items()), program])
     lines = [
         Line("is it ready, and where is it", f"{short} status --json"),
         Line("prove from the topics that every promise was kept", f"{short} verify"),
         Line("what lies where, and for how long", f"{short} topics"),
-        Line("a second consumer that shares the partitions", f"{_with(environment, program)} run booking"),
+        Line("a second consumer that shares the partitions", f"{short} run booking"),
     ]
     if logs:
         lines.append(Line("what the services say", f"tail -f {logs}/booking.log"))
     return lines
-
-
-def _with(environment: Mapping[str, str], program: str) -> str:
-    return " ".join([*(f"{name}={value}" for name, value in environment.items()), program])
 
 
 def _kcat_options(settings: Settings) -> str:

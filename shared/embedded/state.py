@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from shared.embedded.process import Identity, write_atomically
 
@@ -22,6 +23,8 @@ class MeshState:
     restarts: dict[str, int] = field(default_factory=dict)
     #: Where each serves /healthz, /readyz and /metrics on 127.0.0.1, by name.
     health_ports: dict[str, int] = field(default_factory=dict)
+    #: What its processes decide by, by the name of the setting: whoever speaks to it goes by the same.
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def write(self, home: Path) -> None:
         """Replace the file, for readers at once and whole."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
 
-from shared.embedded.endpoints import as_environment, with_endpoints
+from shared.embedded.endpoints import as_environment, common, with_endpoints
 from shared.embedded.errors import EmbeddedError
 from shared.embedded.kafka import KafkaServer
 from shared.embedded.locking import HomeLock
@@ -316,6 +316,7 @@ class Supervisor:
             processes={unit.name: unit.pid for unit in self._units() if unit.pid is not None},
             restarts=dict(self._restarts),
             health_ports={unit.name: unit.health_port for unit in self._services if unit.health_port is not None},
+            settings=common(settings),
         ).write(self._home)
 
     def _units(self) -> list[Unit]:

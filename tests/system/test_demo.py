@@ -139,8 +139,8 @@ def test_ctrl_c_while_it_starts_ends_what_was_started(environment: dict[str, str
 
 @pytest.fixture
 def staying(environment: dict[str, str]) -> Iterator[Demo]:
-    """A mesh with the limits of every day, which stays up after the table."""
-    every_day = {"PENDING_EXPIRY_SECONDS": "86400", "CALL_CONNECT_TIMEOUT_SECONDS": "90", "BILLING_PERIOD_SECONDS": "600"}
+    """A mesh with about the limits of every day, which stays up after the table."""
+    every_day = {"PENDING_EXPIRY_SECONDS": "86400", "CALL_CONNECT_TIMEOUT_SECONDS": "90", "BILLING_PERIOD_SECONDS": "601"}
     demo = Demo(environment | {f"CAREMESH_{name}": value for name, value in every_day.items()})
     yield demo
     if demo.process.poll() is None:
@@ -168,7 +168,8 @@ def test_a_mesh_that_stays_up_answers_the_command_line_until_sigterm(staying: De
     assert all(topic["problems"] == [] for topic in topics["topics"])
     assert caremesh("topics", "create", "--json") == (0, {"created": []})
     assert caremesh("migrate", "--json") == (0, {"migrated": [module.rpartition(".")[2] for module in modules()]})
-    assert caremesh("config", "--json")[1]["CAREMESH_KAFKA_BOOTSTRAP_SERVERS"] == status["kafka"]
+    code, config = caremesh("config", "--json")
+    assert (config["CAREMESH_KAFKA_BOOTSTRAP_SERVERS"], config["CAREMESH_BILLING_PERIOD_SECONDS"]) == (status["kafka"], 601)
     assert caremesh("verify", "--json", "--wait", "20")[1]["passed"] is True
 
     # What somebody was told, as they and an operator see it.

@@ -65,10 +65,10 @@ def test_lines_for_a_secured_cluster_name_the_password_and_do_not_hold_it() -> N
     assert "hidden" not in line
 
 
-def test_our_lines_name_the_home_and_the_limits_where_they_matter() -> None:
+def test_our_lines_name_the_mesh_that_they_speak_to() -> None:
     environment = {"CAREMESH_HOME": "/h", "CAREMESH_PENDING_EXPIRY_SECONDS": "6"}
     commands = [line.command for line in our_lines("caremesh", environment, "/h/logs")]
-    assert "CAREMESH_HOME=/h caremesh verify" in commands
+    assert "CAREMESH_HOME=/h CAREMESH_PENDING_EXPIRY_SECONDS=6 caremesh verify" in commands
     assert "CAREMESH_HOME=/h CAREMESH_PENDING_EXPIRY_SECONDS=6 caremesh run booking" in commands
 
 
