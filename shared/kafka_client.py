@@ -3,19 +3,20 @@
 import ssl
 from typing import Any
 
-from shared import lenient_records
+from shared import broken_connections, lenient_records
 from shared.settings import Settings
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
     """Keyword arguments for any aiokafka client: where the brokers are, and how to be let in.
 
-    No consumer of the process stumbles over a header from then on.
+    From then on no consumer of the process stumbles over a header, and no client over a connection that breaks.
 
     Raises:
         OSError: the file of ``CAREMESH_KAFKA_CA_FILE`` cannot be read.
     """
     lenient_records.install()
+    broken_connections.install()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap_servers,
         "security_protocol": settings.kafka_security_protocol,

@@ -120,7 +120,7 @@ class ConsumerRuntime:
         committing = asyncio.create_task(self._commit_forever())
         publishing = asyncio.create_task(pipeline.run())
         try:
-            await self._decide_until_stopped(pipeline, publishing)
+            await self._decide_until_stopped(pipeline, (committing, publishing))
             await asyncio.wait([asyncio.create_task(pipeline.drained()), publishing], return_when=asyncio.FIRST_COMPLETED)
             if publishing.done():
                 publishing.result()
@@ -130,10 +130,11 @@ class ConsumerRuntime:
                 task.cancel()
             await self._consumer.stop()
 
-    async def _decide_until_stopped(self, pipeline: Pipeline, publishing: "asyncio.Task[None]") -> None:
+    async def _decide_until_stopped(self, pipeline: Pipeline, beside: Collection["asyncio.Task[None]"]) -> None:
         while not self._stopping.is_set():
-            if publishing.done():
-                publishing.result()
+            for task in beside:
+                if task.done():
+                    task.result()
             records = await self._poll(pipeline.pause_seconds if pipeline.carries else _POLL_SECONDS)
             self._misrouted.count(records)
             await self._check_new_partitions()

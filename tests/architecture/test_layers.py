@@ -36,6 +36,7 @@ MAY_TALK_TO_KAFKA = (
     "shared/topics.py",
     "shared/kafka_client.py",
     "shared/lenient_records.py",
+    "shared/broken_connections.py",
     "shared/auditor",
     "shared/embedded",
     "shared/client.py",

@@ -133,7 +133,12 @@ class Mesh:
     async def decided(self, seconds: float = 60) -> float:
         """Return once the group has committed all that lies in the commands topic now."""
         ends = await self.ends()
-        return await self._until(lambda: self.has_committed(ends), "all commands are committed", seconds)
+        try:
+            return await self._until(lambda: self.has_committed(ends), "all commands are committed", seconds)
+        except AssertionError as error:
+            decided = await self.query("SELECT partition, next_offset FROM positions WHERE topic = $1", self.commands)
+            message = f"{error}\nends: {ends}, committed: {await self.committed()}, decided: {dict(decided)}"
+            raise AssertionError(message) from None
 
     async def noticed(self, seconds: float = 60) -> float:
         """Return once the processors have committed all that lies in the events topic now."""
