@@ -10,7 +10,7 @@ from aiokafka.conn import AIOKafkaConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.codec.record import Record
-from shared.kafka_client import client_options
+from shared.kafka_client import client_options, consumer_options
 from shared.path.log_ends import KafkaLogEnds
 from shared.path.pipeline import Handled, Pipeline
 from shared.path.publisher import Publisher
@@ -70,13 +70,12 @@ async def topic(settings: Settings) -> AsyncIterator[str]:
 @pytest.fixture
 def runtime(settings: Settings, engine: AsyncEngine, topic: str, publisher: Publisher) -> ConsumerRuntime:
     """A consumer of booking's commands."""
-    options = client_options(settings)
     return ConsumerRuntime(
-        options,
+        consumer_options(settings),
         topics=[topic],
         consumer_group=f"{settings.topic_prefix}-booking",
         engine=engine,
-        log_ends=KafkaLogEnds(options, publisher.partitions_of),
+        log_ends=KafkaLogEnds(client_options(settings), publisher.partitions_of),
         batch_max_records=1_000,
     )
 
