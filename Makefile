@@ -55,6 +55,8 @@ $(INSTALLED):
 	@echo "Installing what requirements.lock names …"
 	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps -e .
+	@# Where Python is told to write no byte code (PYTHONDONTWRITEBYTECODE), every process would compile all of ours anew at its start.
+	@$(BIN)/python -m compileall -q services shared
 	@$(BIN)/python -m shared.embedded.kafka_setup
 	@rm -f $(VENV)/.installed-*
 	@touch $@
