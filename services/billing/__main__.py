@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+import shared.loading  # isort: skip  # noqa: F401  the search for cycles rests until all is loaded
 from shared.logging import configure_logging
 from shared.runtimes.process import run_process
 from shared.settings import Settings

@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+import shared.loading  # isort: skip  # noqa: F401  the search for cycles rests until all is loaded
 from services.notify.app import notify, rules_of
 from services.notify.channels import providers_of
 from services.notify.deliverer import Deliverer, Limits

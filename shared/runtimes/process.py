@@ -33,6 +33,8 @@ def _calm_garbage_collection() -> None:
     """Look for cycles seldom: a batch makes many objects and hardly a cycle, so searching them was an eighth of all time."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
+    # Every entry disables it while it loads.
+    gc.enable()
 
 
 def on_termination(stop: Callable[[], Awaitable[None] | None]) -> None:
